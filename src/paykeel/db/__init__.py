@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, SQL loader, coalescer, embedded server, migrations."""

@@ -1,0 +1,139 @@
+"""Sharing the commit: calls that arrive while a statement is in flight leave together as one.
+
+Nothing waits on purpose. A call that finds a free lane goes at once, alone; calls that come while
+every lane is busy form the next batch. Under load one commit carries many purchases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from paykeel.errors import DatabaseUnavailable, Overloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Sequence
+
+K = TypeVar("K", bound="Hashable")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Lane(Generic[T, R]):
+    """What waits for one key, and which lanes are free."""
+
+    free: list[int]
+    waiting: deque[tuple[T, asyncio.Future[R]]] = field(default_factory=deque)
+
+
+class Coalescer(Generic[K, T, R]):
+    """Runs ``run(key, lane, items)`` for batches of items that share a key.
+
+    ``run`` returns one result for each item, in order. A result that is an exception fails that
+    item alone. When ``run`` itself raises, each item is run again alone, so that one bad row never
+    harms its neighbours; therefore ``run`` must be repeatable.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[K, int, Sequence[T]], Awaitable[Sequence[R | Exception]]],
+        *,
+        rows_max: int,
+        lanes: int,
+        queue_max: int,
+    ) -> None:
+        """Take the function that runs a batch, and the limits.
+
+        Args:
+            run: Called with the key, the lane (0 to ``lanes`` - 1) and at most ``rows_max`` items.
+            rows_max: The most items of a batch.
+            lanes: How many batches of one key may be in flight at once.
+            queue_max: How many items may wait, over all keys; one more is ``Overloaded``.
+        """
+        self._run = run
+        self._rows_max = rows_max
+        self._lanes = lanes
+        self._queue_max = queue_max
+        self._keys: dict[K, _Lane[T, R]] = {}
+        self._queued = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, key: K, item: T) -> R:
+        """Run ``item`` with whatever else is waiting, and return its result.
+
+        Raises:
+            Overloaded: Too much is waiting already.
+        """
+        if self._queued >= self._queue_max:
+            raise Overloaded
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        lane = self._keys.get(key)
+        if lane is None:
+            lane = self._keys[key] = _Lane(list(range(self._lanes)))
+        lane.waiting.append((item, future))
+        self._queued += 1
+        if lane.free:
+            task = asyncio.create_task(self._drain(key, lane, lane.free.pop()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        # A caller that goes away does not take back what it asked for: the batch goes on.
+        return await asyncio.shield(future)
+
+    async def _drain(self, key: K, lane: _Lane[T, R], number: int) -> None:
+        """Send batch after batch until nothing waits for this key."""
+        while lane.waiting:
+            batch = [lane.waiting.popleft() for _ in range(min(self._rows_max, len(lane.waiting)))]
+            self._queued -= len(batch)
+            try:
+                results = await self._run(key, number, [item for item, _ in batch])
+            except Exception as error:  # noqa: BLE001 - whatever it was, the rows are tried alone
+                await self._one_by_one(key, number, batch, error)
+            else:
+                for (_, future), result in zip(batch, results, strict=True):
+                    _resolve(future, result)
+        lane.free.append(number)
+        if len(lane.free) == self._lanes:
+            self._keys.pop(key, None)
+
+    async def _one_by_one(
+        self,
+        key: K,
+        number: int,
+        batch: list[tuple[T, asyncio.Future[R]]],
+        error: Exception,
+    ) -> None:
+        """Run each item of a failed batch alone; a batch of one has had its turn.
+
+        Without a database no item would fare better alone, and all would wait for each other.
+        """
+        if len(batch) == 1 or isinstance(error, DatabaseUnavailable):
+            for _, future in batch:
+                _resolve(future, error)
+            return
+        for item, future in batch:
+            try:
+                (result,) = await self._run(key, number, [item])
+            except Exception as alone:  # noqa: BLE001 - it belongs to this caller alone
+                _resolve(future, alone)
+            else:
+                _resolve(future, result)
+
+    async def close(self) -> None:
+        """Wait for what is in flight."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _resolve(future: asyncio.Future[R], result: R | Exception) -> None:
+    """Give a result to its caller; nobody may be listening any more."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+        # A caller that was cancelled never looks; that must not be reported as a lost exception.
+        future.exception()
+    else:
+        future.set_result(result)
