@@ -1,0 +1,182 @@
+"""The composition root: settings in, a working Paykeel out. Nothing else puts parts together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import asyncpg
+
+from paykeel.clock import SystemClock
+from paykeel.db.embedded import EmbeddedServer, start_embedded
+from paykeel.db.migrate import Applied, migrate
+from paykeel.db.pool import Database
+from paykeel.errors import DatabaseUnavailable
+from paykeel.fraud import FraudPreventionService
+from paykeel.gateways import placeholder
+from paykeel.gateways.registry import Gateways, open_gateways
+from paykeel.idempotency import IdempotencyService
+from paykeel.merchants import MerchantService
+from paykeel.merchants.keys import ApiKeyService
+from paykeel.metrics import PaymentMetricsService
+from paykeel.payments.audit import Auditor
+from paykeel.payments.service import PaymentService
+from paykeel.settings import Settings
+from paykeel.terms import TermsService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from paykeel.clock import Clock
+    from paykeel.fraud import Rule
+    from paykeel.payments.settle import CompletionHook
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where the database is, for the application and for its owner."""
+
+    app: str
+    owner: str
+    server: EmbeddedServer | None
+
+
+async def find_database(settings: Settings) -> Urls:
+    """Return where the database is, starting the embedded server when none is named."""
+    if settings.database_url is not None:
+        app = settings.database_url.get_secret_value()
+        owner = settings.migration_database_url
+        return Urls(app, app if owner is None else owner.get_secret_value(), None)
+    server = await asyncio.to_thread(
+        start_embedded,
+        settings.data_dir,
+        postgres_version=settings.embedded_postgres_version,
+        start_ms_max=settings.embedded_start_ms_max,
+    )
+    return Urls(server.app_url, server.owner_url, server)
+
+
+async def migrate_all(urls: Urls, settings: Settings) -> list[Applied]:
+    """Apply what is pending, as the owner, and make the placeholder's books."""
+    applied = await migrate(urls.owner, lock_ms_max=settings.migration_lock_ms_max)
+    if applied or urls.server is None:
+        try:
+            connection = await asyncpg.connect(urls.owner)
+        except OSError as error:
+            raise DatabaseUnavailable from error
+        try:
+            await placeholder.install(connection)
+        finally:
+            await connection.close()
+    return applied
+
+
+class Core:
+    """Everything that Paykeel does, wired together.
+
+    >>> async def buy(settings, request, merchant_id):
+    ...     async with Core.open(settings) as core:
+    ...         return await core.payments.purchase(
+    ...             request, merchant_id=merchant_id, idempotency_key="order-17")
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        gateways: Gateways,
+        clock: Clock,
+        completion_hook: CompletionHook | None,
+        fraud_rules: Sequence[Rule],
+    ) -> None:
+        """Wire the parts; use :meth:`open`."""
+        self.settings = settings
+        self.database = database
+        self.gateways = gateways
+        self.clock = clock
+        cache_ms = settings.merchant_cache_ms
+        self.merchants = MerchantService(database, clock, cache_ms=cache_ms)
+        self.keys = ApiKeyService(database, clock, cache_ms=cache_ms)
+        self.idempotency = IdempotencyService(
+            database, rows_max=settings.batch_rows_max, queue_max=settings.queue_rows_max
+        )
+        self.fraud = FraudPreventionService(fraud_rules)
+        self.terms = TermsService(database)
+        self.metrics = PaymentMetricsService(database)
+        self.auditor = Auditor(database, self.merchants)
+        self.payments = PaymentService(
+            settings=settings,
+            database=database,
+            gateways=gateways,
+            merchants=self.merchants,
+            fraud=self.fraud,
+            idempotency=self.idempotency,
+            hook=completion_hook,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: Settings | None = None,
+        *,
+        gateways: Gateways | None = None,
+        completion_hook: CompletionHook | None = None,
+        fraud_rules: Sequence[Rule] = (),
+        clock: Clock | None = None,
+    ) -> AsyncIterator[Self]:
+        """Open everything, and close it again at the end.
+
+        Args:
+            settings: Read from the environment when left out.
+            gateways: The application's own, instead of those that the settings name.
+            completion_hook: Runs inside the transaction that completes a purchase.
+            fraud_rules: Asked before anything is sent.
+            clock: The machine's when left out.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+            Misconfigured: The gateway or the schema does not fit.
+        """
+        settings = settings or Settings()
+        urls = await find_database(settings)
+        try:
+            if urls.server is not None:
+                # The embedded server is ours alone, so its schema follows the code.
+                await migrate_all(urls, settings)
+            database = await Database.open(
+                urls.app,
+                size=settings.pool_size,
+                wait_ms_max=settings.pool_wait_ms_max,
+                statement_ms_max=settings.statement_ms_max,
+            )
+            try:
+                opened = gateways or await open_gateways(settings, urls.app)
+                core = cls(
+                    settings=settings,
+                    database=database,
+                    gateways=opened,
+                    clock=clock or SystemClock(),
+                    completion_hook=completion_hook,
+                    fraud_rules=fraud_rules,
+                )
+                try:
+                    yield core
+                finally:
+                    await core.close()
+                    if gateways is None:
+                        await opened.close()
+            finally:
+                await database.close()
+        finally:
+            if urls.server is not None:
+                await asyncio.to_thread(urls.server.release)
+
+    async def close(self) -> None:
+        """Wait for what is in flight."""
+        await self.payments.close()
+        await self.idempotency.close()
+        await self.keys.close()

@@ -1,0 +1,1 @@
+"""Payments: states and rules, statements, and one story for each verb."""

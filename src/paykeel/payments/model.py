@@ -1,0 +1,380 @@
+"""What goes into a purchase and what comes out: frozen values and their checks, without I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from paykeel.cardnumbers import refuse_card_numbers
+from paykeel.errors import InvalidField
+from paykeel.gateways.port import REASONS, DeclineReason
+from paykeel.money import Money, check_amount, exponent_of
+from paykeel.payments.states import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+METADATA_ENTRIES_MAX = 50
+METADATA_KEY_CHARACTERS_MAX = 40
+METADATA_VALUE_CHARACTERS_MAX = 500
+BUYER_ID_CHARACTERS_MAX = 128
+PAYMENT_METHOD_CHARACTERS_MAX = 255
+REFERENCE_CHARACTERS_MAX = 128
+DESCRIPTION_CHARACTERS_MAX = 500
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+class BuyerRole(StrEnum):
+    """The two roles in which people buy."""
+
+    AGENT = "agent"
+    OPERATOR = "operator"
+
+
+class CaptureMethod(StrEnum):
+    """Whether the money is taken at once or reserved first."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+def check_text(value: object, name: str, characters_max: int) -> str:
+    """Return ``value`` if it is text that can be stored: not empty, not too long, no NUL.
+
+    Raises:
+        InvalidField: ``text_required``, ``text_empty``, ``text_too_long``, ``text_not_storable``,
+            or ``card_number_refused``.
+    """
+    if not isinstance(value, str):
+        raise InvalidField(name, "text_required", "This must be text.")
+    if not value.strip():
+        raise InvalidField(name, "text_empty", "This must not be empty.")
+    if len(value) > characters_max:
+        raise InvalidField(name, "text_too_long", f"At most {characters_max} characters.")
+    if not value.isascii() or "\x00" in value:
+        _check_storable(value, name)
+    refuse_card_numbers(value, name)
+    return value
+
+
+def _check_storable(value: str, name: str) -> None:
+    """Refuse what PostgreSQL cannot hold as text: NUL and halves of surrogate pairs."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        storable = False
+    else:
+        storable = "\x00" not in value
+    if not storable:
+        raise InvalidField(name, "text_not_storable", "NUL and lone surrogates are not allowed.")
+
+
+def _check_choice(value: object, name: str, choices: type[StrEnum]) -> str:
+    """Return ``value`` if it is one of the choices; ``choice_unknown`` otherwise."""
+    if not isinstance(value, str) or value not in set(choices):
+        raise InvalidField(name, "choice_unknown", f"Use one of: {', '.join(choices)}.")
+    return value
+
+
+def _check_metadata(value: object) -> dict[str, str]:
+    """Return ``value`` if it is a small flat mapping of text to text."""
+    if not isinstance(value, dict):
+        raise InvalidField("metadata", "metadata_not_object", "This must be an object.")
+    if len(value) > METADATA_ENTRIES_MAX:
+        raise InvalidField(
+            "metadata", "metadata_too_many", f"At most {METADATA_ENTRIES_MAX} entries."
+        )
+    for key, item in value.items():
+        if not isinstance(key, str) or not 1 <= len(key) <= METADATA_KEY_CHARACTERS_MAX:
+            raise InvalidField(
+                "metadata",
+                "metadata_key_too_long",
+                f"Names have 1 to {METADATA_KEY_CHARACTERS_MAX} characters.",
+            )
+        refuse_card_numbers(key, "metadata")
+        _check_storable(key, "metadata")
+        if not isinstance(item, str):
+            raise InvalidField(f"metadata.{key}", "text_required", "Values are text.")
+        if len(item) > METADATA_VALUE_CHARACTERS_MAX:
+            raise InvalidField(
+                f"metadata.{key}",
+                "text_too_long",
+                f"At most {METADATA_VALUE_CHARACTERS_MAX} characters.",
+            )
+        _check_storable(item, f"metadata.{key}")
+        refuse_card_numbers(item, f"metadata.{key}")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseRequest:
+    """What a buyer wants to buy, checked.
+
+    Raises on creation:
+        InvalidField: One field is wrong; ``code`` says how.
+
+    >>> PurchaseRequest(amount=1250, currency="EUR", buyer_id="agent-7", buyer_role="agent",
+    ...                 payment_method="pm_ok").money.major
+    '12.50'
+    """
+
+    #: In minor units of ``currency``.
+    amount: int
+    currency: str
+    buyer_id: str
+    #: ``agent`` or ``operator``.
+    buyer_role: str
+    #: The gateway's token; never a card number.
+    payment_method: str
+    #: The merchant's own name for the order.
+    reference: str | None = None
+    description: str | None = None
+    #: At most 50 entries of at most 40 and 500 characters.
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    #: ``automatic`` or ``manual``.
+    capture_method: str = CaptureMethod.AUTOMATIC
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        exponent_of(self.currency)
+        check_amount(self.amount)
+        check_text(self.buyer_id, "buyer.id", BUYER_ID_CHARACTERS_MAX)
+        _check_choice(self.buyer_role, "buyer.role", BuyerRole)
+        check_text(self.payment_method, "payment_method", PAYMENT_METHOD_CHARACTERS_MAX)
+        if _TOKEN.fullmatch(self.payment_method) is None:
+            raise InvalidField(
+                "payment_method", "token_malformed", "A token is visible ASCII without spaces."
+            )
+        if self.reference is not None:
+            check_text(self.reference, "reference", REFERENCE_CHARACTERS_MAX)
+        if self.description is not None:
+            check_text(self.description, "description", DESCRIPTION_CHARACTERS_MAX)
+        _check_metadata(self.metadata)
+        _check_choice(self.capture_method, "capture_method", CaptureMethod)
+
+    @property
+    def money(self) -> Money:
+        """The amount with its currency."""
+        return Money(self.amount, self.currency)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> PurchaseRequest:
+        """Read the JSON document of ``POST /v1/purchases``; an unknown field is refused.
+
+        Raises:
+            InvalidField: One field is missing, unknown or wrong.
+        """
+        known = {
+            "amount", "currency", "buyer", "payment_method", "reference", "description",
+            "metadata", "capture_method",
+        }  # fmt: skip
+        refuse_unknown(document, known)
+        for name in ("amount", "currency", "buyer", "payment_method"):
+            if document.get(name) is None:
+                raise InvalidField(name, "field_required", "This field is required.")
+        buyer = document["buyer"]
+        if not isinstance(buyer, dict):
+            raise InvalidField("buyer", "object_required", "This must be an object.")
+        refuse_unknown(buyer, {"id", "role"}, "buyer.")
+        for name in ("id", "role"):
+            if buyer.get(name) is None:
+                raise InvalidField(f"buyer.{name}", "field_required", "This field is required.")
+        metadata, method = document.get("metadata"), document.get("capture_method")
+        return cls(
+            amount=document["amount"],
+            currency=document["currency"],
+            buyer_id=buyer["id"],
+            buyer_role=buyer["role"],
+            payment_method=document["payment_method"],
+            reference=document.get("reference"),
+            description=document.get("description"),
+            metadata={} if metadata is None else metadata,
+            capture_method=CaptureMethod.AUTOMATIC if method is None else method,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the request in one spelling, with every default filled in."""
+        return {
+            "amount": self.amount,
+            "buyer": {"id": self.buyer_id, "role": str(self.buyer_role)},
+            "capture_method": str(self.capture_method),
+            "currency": self.currency,
+            "description": self.description,
+            "metadata": dict(self.metadata),
+            "payment_method": self.payment_method,
+            "reference": self.reference,
+        }
+
+
+def refuse_unknown(document: Mapping[str, Any], known: set[str], prefix: str = "") -> None:
+    """Refuse a field that nobody would read; its name is repeated only if it is harmless."""
+    for name in document:
+        if name not in known:
+            refuse_card_numbers(name, "request")
+            shown = name if len(name) <= 64 and name.isprintable() else "…"
+            raise InvalidField(
+                f"{prefix}{shown}", "field_unknown", f"Known fields: {', '.join(sorted(known))}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a payment."""
+
+    sequence: int
+    type: str
+    from_status: str
+    to_status: str
+    amount: int
+    authorized_delta: int
+    captured_delta: int
+    refunded_delta: int
+    late_delta: int
+    reason: str | None
+    actor: str
+    data: Mapping[str, Any]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as it stands: the row of ``payments``, column for column, and its history."""
+
+    merchant_id: UUID
+    payment_id: UUID
+    idempotency_key: str
+    status: Status
+    version: int
+    amount: int
+    currency: str
+    exponent: int
+    amount_authorized: int
+    amount_captured: int
+    amount_refunded: int
+    amount_late: int
+    capture_method: str
+    buyer_id: str
+    buyer_role: str
+    payment_method: str
+    reference: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    gateway: str
+    gateway_id: str | None
+    failure_reason: str | None
+    failure_code: str | None
+    next_action: Mapping[str, Any] | None
+    completion_hook: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    timeline: tuple[Event, ...] = ()
+
+    @property
+    def money(self) -> Money:
+        """What was asked for."""
+        return Money(self.amount, self.currency)
+
+    @property
+    def display_status(self) -> str:
+        """The status for people, read off the amounts where they say more."""
+        if self.amount_late:
+            return "late_money"
+        if self.amount_refunded:
+            whole = self.amount_refunded == self.amount_captured
+            return "refunded" if whole else "partially_refunded"
+        if self.status is Status.AUTHORIZED and self.amount_captured:
+            return "partially_captured"
+        return str(self.status)
+
+    def document(self) -> dict[str, Any]:
+        """Return the payment as JSON-ready values, for the API, the outbox and stored answers."""
+        return {
+            "object": "payment",
+            "id": str(self.payment_id),
+            "merchant_id": str(self.merchant_id),
+            "status": str(self.status),
+            "display_status": self.display_status,
+            "amount": self.amount,
+            "currency": self.currency,
+            "exponent": self.exponent,
+            "amount_authorized": self.amount_authorized,
+            "amount_captured": self.amount_captured,
+            "amount_refunded": self.amount_refunded,
+            "amount_late": self.amount_late,
+            "capture_method": str(self.capture_method),
+            "buyer": {"id": self.buyer_id, "role": str(self.buyer_role)},
+            "payment_method": self.payment_method,
+            "reference": self.reference,
+            "description": self.description,
+            # Sorted, since the database does not keep the order in which they came.
+            "metadata": in_order(self.metadata),
+            "gateway": self.gateway,
+            "failure": self._failure(),
+            "next_action": None if self.next_action is None else in_order(self.next_action),
+            "created_at": instant(self.created_at),
+            "updated_at": instant(self.updated_at),
+            "finished_at": None if self.finished_at is None else instant(self.finished_at),
+            "timeline": [
+                {
+                    "sequence": event.sequence,
+                    "type": event.type,
+                    "status": str(event.to_status),
+                    "amount": event.amount,
+                    "at": instant(event.occurred_at),
+                }
+                for event in self.timeline
+            ],
+        }
+
+    def _failure(self) -> dict[str, Any] | None:
+        """Say why it failed, who can mend it and whether a new try can help.
+
+        A block by fraud prevention says no more than that, so that nobody learns the rules.
+        """
+        if self.failure_reason is None:
+            return None
+        if self.status is Status.BLOCKED:
+            return {"reason": "blocked", "code": None, "mender": None, "retry_can_help": False}
+        facts = REASONS[DeclineReason(self.failure_reason)]
+        return {
+            "reason": self.failure_reason,
+            "code": self.failure_code,
+            "mender": str(facts.mender),
+            "retry_can_help": facts.retry_can_help,
+        }
+
+
+def in_order(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping sorted by its names, all the way down.
+
+    >>> in_order({"b": 1, "a": {"d": 2, "c": 3}})
+    {'a': {'c': 3, 'd': 2}, 'b': 1}
+    """
+    return {
+        name: in_order(item) if isinstance(item, dict) else item
+        for name, item in sorted(value.items())
+    }
+
+
+PAYMENT_COLUMNS = tuple(f.name for f in fields(Payment) if f.name != "timeline")
+
+
+def instant(value: datetime) -> str:
+    """Write an instant as RFC 3339 in UTC, always with microseconds.
+
+    >>> instant(datetime(2026, 11, 23, tzinfo=UTC))
+    '2026-11-23T00:00:00.000000Z'
+    """
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Write a document as compact JSON bytes, the same for the same document."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

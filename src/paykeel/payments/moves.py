@@ -1,0 +1,124 @@
+"""What can become of a payment in one step: values, and the payment after a step; all pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from paykeel.payments.model import Event, Payment
+from paykeel.payments.states import TERMINAL, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One operation at the gateway: the row of ``payment_attempts``."""
+
+    payment_id: UUID
+    attempt_no: int
+    #: ``charge``, ``complete``, ``capture``, ``void`` or ``refund``.
+    operation: str
+    reference: bytes
+    idempotency_key: str | None
+    amount: int
+    final: bool
+    #: With a void: ``canceled`` or ``expired``.
+    ends_in: str | None
+    data: Mapping[str, Any]
+    #: ``open``, ``waiting`` or ``done``.
+    state: str
+    outcome: str | None
+    recover_at: datetime | None
+    recover_count: int
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """When to look again, in milliseconds, after each kind of answer that is not an end."""
+
+    again_ms: int
+    action_ms: int
+    authorization_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One step of a payment: one event, and what it changes."""
+
+    to_status: Status
+    event_type: str
+    amount: int
+    authorized_delta: int = 0
+    captured_delta: int = 0
+    late_delta: int = 0
+    reason: str | None = None
+    code: str | None = None
+    next_action: Mapping[str, Any] | None = None
+    gateway_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    attempt_state: str = "done"
+    attempt_outcome: str = ""
+    recover_ms: int = 0
+    #: Something that a person has to hear of.
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """No step: look at the attempt again later."""
+
+    state: str
+    outcome: str
+    recover_ms: int
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """No step, and nothing more to look for in this attempt."""
+
+    outcome: str
+
+
+Decision = Move | Defer | Close
+
+
+def apply(payment: Payment, move: Move, actor: str, at: datetime) -> Payment:
+    """Return the payment after the move, its event added: what the statement will make true."""
+    event = Event(
+        sequence=payment.version + 1,
+        type=move.event_type,
+        from_status=str(payment.status),
+        to_status=str(move.to_status),
+        amount=move.amount,
+        authorized_delta=move.authorized_delta,
+        captured_delta=move.captured_delta,
+        refunded_delta=0,
+        late_delta=move.late_delta,
+        reason=move.reason,
+        actor=actor,
+        data=move.data,
+        occurred_at=at,
+    )
+    failed = move.to_status is Status.FAILED
+    return replace(
+        payment,
+        status=move.to_status,
+        version=payment.version + 1,
+        amount_authorized=payment.amount_authorized + move.authorized_delta,
+        amount_captured=payment.amount_captured + move.captured_delta,
+        amount_late=payment.amount_late + move.late_delta,
+        gateway_id=move.gateway_id or payment.gateway_id,
+        failure_reason=move.reason if failed else None,
+        failure_code=move.code if failed else None,
+        next_action=move.next_action if move.to_status is Status.REQUIRES_ACTION else None,
+        updated_at=at,
+        finished_at=(payment.finished_at or at) if move.to_status in TERMINAL else None,
+        timeline=(*payment.timeline, event),
+    )

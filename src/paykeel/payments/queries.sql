@@ -1,0 +1,446 @@
+-- name: open_payments
+-- Opens purchases of one merchant: claims each key and writes payment, attempt, fraud log, event
+-- and metrics. One row for each input: created_at is null when the key was taken already, and
+-- terms_missing says that the buyer has not accepted the merchant's terms (then nothing is kept).
+WITH input AS MATERIALIZED (
+    SELECT
+        u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.amount, u.currency,
+        u.exponent, u.capture_method, u.buyer_id, u.buyer_role, u.payment_method, u.reference,
+        u.description, u.metadata, u.gateway_reference, u.failure_reason, u.log_id, u.decision,
+        u.rules, u.facts, u.response_status, u.response_type, u.response_body, u.created_at
+    FROM unnest(
+        :payment_ids::uuid[], :idempotency_keys::text[], :fingerprints::bytea[], :statuses::text[],
+        :amounts::bigint[], :currencies::text[], :exponents::smallint[], :capture_methods::text[],
+        :buyer_ids::text[], :buyer_roles::text[], :payment_methods::text[], :references::text[],
+        :descriptions::text[], :metadatas::text[], :gateway_references::bytea[],
+        :failure_reasons::text[], :log_ids::uuid[], :decisions::text[], :rules::text[],
+        :facts::text[], :response_statuses::smallint[], :response_types::text[],
+        :response_bodies::bytea[], :created_ats::timestamptz[]
+    ) AS u (
+        payment_id, idempotency_key, fingerprint, status,
+        amount, currency, exponent, capture_method,
+        buyer_id, buyer_role, payment_method, reference,
+        description, metadata, gateway_reference,
+        failure_reason, log_id, decision, rules,
+        facts, response_status, response_type,
+        response_body, created_at
+    )
+),
+admitted AS (
+    SELECT i.payment_id
+    FROM input i
+    JOIN merchants m ON m.merchant_id = :merchant_id::uuid
+    WHERE m.terms_version IS NULL OR EXISTS (
+        SELECT FROM terms_acceptance t
+        WHERE t.merchant_id = :merchant_id AND t.buyer_id = i.buyer_id
+            AND t.terms_version = m.terms_version
+        -- An offset keeps it a look-up for each row, where all of the merchant's could be read.
+        OFFSET 0
+    )
+),
+opened AS (
+    INSERT INTO payments (
+        merchant_id, payment_id, idempotency_key, status, amount, currency, exponent,
+        capture_method, buyer_id, buyer_role, payment_method, reference, description, metadata,
+        gateway, failure_reason, completion_hook, created_at, updated_at, finished_at
+    )
+    SELECT
+        :merchant_id, i.payment_id, i.idempotency_key, i.status, i.amount, i.currency, i.exponent,
+        i.capture_method, i.buyer_id, i.buyer_role, i.payment_method, i.reference, i.description,
+        i.metadata::jsonb, :gateway::text, i.failure_reason, :completion_hook::text, i.created_at,
+        i.created_at, CASE WHEN i.status = 'blocked' THEN i.created_at END
+    FROM input i
+    WHERE (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS TRUE
+    -- A key that a capture or a cancellation holds, its claim purged long ago, is taken as well.
+    AND NOT EXISTS (
+        SELECT FROM payment_attempts t
+        WHERE t.merchant_id = :merchant_id AND t.idempotency_key = i.idempotency_key
+        OFFSET 0
+    )
+    -- In the order of the keys, so that two batches that share keys never wait for each other.
+    ORDER BY i.idempotency_key
+    ON CONFLICT (idempotency_key, merchant_id) DO NOTHING
+    RETURNING payment_id
+),
+-- "IS TRUE" keeps it a look-up in a hash table, where a join of two lists would be quadratic.
+fresh AS MATERIALIZED (
+    SELECT
+        i.payment_id, i.idempotency_key, i.fingerprint, i.status, i.amount, i.currency,
+        i.exponent, i.capture_method, i.buyer_id, i.buyer_role, i.payment_method, i.reference,
+        i.description, i.metadata, i.gateway_reference, i.failure_reason, i.log_id, i.decision,
+        i.rules, i.facts, i.response_status, i.response_type, i.response_body, i.created_at
+    FROM input i
+    WHERE (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE
+),
+claimed AS (
+    -- A conflict here is a key in flight for another operation: the whole row must fail.
+    INSERT INTO payment_idempotency (
+        merchant_id, idempotency_key, operation, fingerprint, payment_id, attempt_no,
+        response_status, response_type, response_body, created_at, answered_at
+    )
+    SELECT
+        :merchant_id, i.idempotency_key, 'purchase', i.fingerprint, i.payment_id, 1,
+        i.response_status, i.response_type, i.response_body, i.created_at,
+        CASE WHEN i.response_status IS NOT NULL THEN i.created_at END
+    FROM fresh i
+),
+attempted AS (
+    INSERT INTO payment_attempts (
+        merchant_id, payment_id, attempt_no, operation, reference, amount, state, recover_at,
+        created_at
+    )
+    SELECT
+        :merchant_id, i.payment_id, 1, 'charge', i.gateway_reference, i.amount, 'open',
+        now() + make_interval(secs => :recover_ms::bigint / 1000.0), i.created_at
+    FROM fresh i
+    WHERE i.status = 'pending'
+),
+logged AS (
+    INSERT INTO fraud_prevention_logs (
+        merchant_id, log_id, payment_id, decision, rules, facts, created_at
+    )
+    SELECT
+        :merchant_id, i.log_id, i.payment_id, i.decision, i.rules::jsonb, i.facts::jsonb,
+        i.created_at
+    FROM fresh i
+),
+happened AS (
+    INSERT INTO payment_events (
+        merchant_id, payment_id, sequence, type, from_status, to_status, amount, reason, actor,
+        occurred_at
+    )
+    SELECT
+        :merchant_id, i.payment_id, 1, 'payment.' || CASE i.status
+            WHEN 'pending' THEN 'opened' ELSE i.status END,
+        'new', i.status, i.amount, i.failure_reason, 'request', i.created_at
+    FROM fresh i
+),
+counted AS (
+    INSERT INTO payment_metrics (
+        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+    )
+    SELECT
+        :merchant_id, date_trunc('minute', i.created_at), 'payment.' || CASE i.status
+            WHEN 'pending' THEN 'opened' ELSE i.status END,
+        i.buyer_role, i.currency, :gateway, coalesce(i.failure_reason, ''), :slot::smallint,
+        count(*), sum(i.amount)
+    FROM fresh i
+    GROUP BY 2, 3, 4, 5, 7
+    ORDER BY 2, 3, 4, 5, 7
+    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+    DO UPDATE SET
+        count = payment_metrics.count + excluded.count,
+        amount = payment_metrics.amount + excluded.amount
+)
+SELECT
+    i.payment_id,
+    (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE AS opened,
+    (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS NOT TRUE AS terms_missing,
+    clock_timestamp() AS database_now
+FROM input i;
+
+-- name: settle_payments
+-- Moves payments of one merchant by one step each, and with the move writes event, attempt, stored
+-- answers, outbox and metrics. Guarded by status and version: a payment that has no row in the
+-- result had moved meanwhile, and the caller reads it again.
+WITH input AS MATERIALIZED (
+    SELECT
+        u.payment_id, u.version, u.attempt_no, u.from_status, u.to_status, u.amount,
+        u.authorized_delta, u.captured_delta, u.late_delta, u.gateway_id, u.failure_reason,
+        u.failure_code, u.next_action, u.finished, u.event_type, u.event_reason, u.actor,
+        u.event_data, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes, u.occurred_at,
+        u.message_id, u.topic, u.payload
+    FROM unnest(
+        :payment_ids::uuid[], :versions::integer[], :attempt_nos::smallint[],
+        :from_statuses::text[], :to_statuses::text[], :amounts::bigint[],
+        :authorized_deltas::bigint[], :captured_deltas::bigint[], :late_deltas::bigint[],
+        :gateway_ids::text[], :failure_reasons::text[], :failure_codes::text[],
+        :next_actions::text[], :finished::boolean[], :event_types::text[],
+        :event_reasons::text[], :actors::text[], :event_datas::text[], :attempt_states::text[],
+        :attempt_outcomes::text[], :recover_ms::bigint[], :closes::boolean[],
+        :occurred_ats::timestamptz[], :message_ids::uuid[], :topics::text[], :payloads::text[]
+    ) AS u (
+        payment_id, version, attempt_no,
+        from_status, to_status, amount,
+        authorized_delta, captured_delta, late_delta,
+        gateway_id, failure_reason, failure_code,
+        next_action, finished, event_type,
+        event_reason, actor, event_data, attempt_state,
+        attempt_outcome, recover_ms, closes,
+        occurred_at, message_id, topic, payload
+    )
+),
+moved AS (
+    UPDATE payments p
+    SET status = i.to_status,
+        version = p.version + 1,
+        amount_authorized = p.amount_authorized + i.authorized_delta,
+        amount_captured = p.amount_captured + i.captured_delta,
+        amount_late = p.amount_late + i.late_delta,
+        gateway_id = coalesce(i.gateway_id, p.gateway_id),
+        failure_reason = i.failure_reason,
+        failure_code = i.failure_code,
+        next_action = i.next_action::jsonb,
+        updated_at = i.occurred_at,
+        finished_at = CASE WHEN i.finished THEN coalesce(p.finished_at, i.occurred_at) END
+    FROM input i
+    WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = i.payment_id
+        AND p.version = i.version AND p.status = i.from_status
+    RETURNING
+        p.payment_id, p.version, p.buyer_role, p.currency, p.gateway, i.attempt_no, i.from_status,
+        i.to_status, i.amount, i.authorized_delta, i.captured_delta, i.late_delta, i.event_type,
+        i.event_reason, i.actor, i.event_data, i.attempt_state, i.attempt_outcome, i.recover_ms,
+        i.closes, i.occurred_at, i.message_id, i.topic, i.payload
+),
+happened AS (
+    INSERT INTO payment_events (
+        merchant_id, payment_id, sequence, type, from_status, to_status, amount,
+        authorized_delta, captured_delta, late_delta, reason, actor, data, occurred_at
+    )
+    SELECT
+        :merchant_id, m.payment_id, m.version, m.event_type, m.from_status, m.to_status, m.amount,
+        m.authorized_delta, m.captured_delta, m.late_delta, m.event_reason, m.actor,
+        m.event_data::jsonb, m.occurred_at
+    FROM moved m
+),
+attempted AS (
+    -- The end of a payment ends whatever of it was still watched.
+    UPDATE payment_attempts t
+    SET state = CASE WHEN t.attempt_no = m.attempt_no AND NOT m.closes
+            THEN m.attempt_state ELSE 'done' END,
+        outcome = CASE WHEN t.attempt_no = m.attempt_no
+            THEN m.attempt_outcome ELSE t.outcome END,
+        recover_at = CASE WHEN t.attempt_no = m.attempt_no AND NOT m.closes
+            AND m.attempt_state <> 'done'
+            THEN now() + make_interval(secs => m.recover_ms / 1000.0) END,
+        finished_at = CASE WHEN m.closes OR m.attempt_state = 'done' THEN m.occurred_at END
+    FROM moved m
+    WHERE t.merchant_id = :merchant_id AND t.payment_id = m.payment_id AND t.state <> 'done'
+        AND (t.attempt_no = m.attempt_no OR m.closes)
+),
+answered AS (
+    UPDATE payment_idempotency k
+    SET response_status = w.response_status,
+        response_type = w.response_type,
+        response_body = w.response_body,
+        answered_at = w.answered_at
+    FROM unnest(
+        :answer_payment_ids::uuid[], :answer_keys::text[], :answer_statuses::smallint[],
+        :answer_types::text[], :answer_bodies::bytea[], :answered_ats::timestamptz[]
+    ) AS w (payment_id, idempotency_key, response_status, response_type, response_body, answered_at)
+    WHERE k.merchant_id = :merchant_id AND k.idempotency_key = w.idempotency_key
+        AND k.response_status IS NULL
+        AND (w.payment_id IN (SELECT m.payment_id FROM moved m)) IS TRUE
+),
+staged AS (
+    INSERT INTO outbox (merchant_id, message_id, topic, payment_id, payload, created_at)
+    SELECT :merchant_id, m.message_id, m.topic, m.payment_id, m.payload::jsonb, m.occurred_at
+    FROM moved m
+    WHERE m.topic IS NOT NULL
+),
+counted AS (
+    INSERT INTO payment_metrics (
+        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+    )
+    SELECT
+        :merchant_id, date_trunc('minute', m.occurred_at), m.event_type, m.buyer_role, m.currency,
+        m.gateway, coalesce(m.event_reason, ''), :slot::smallint, count(*), sum(m.amount)
+    FROM moved m
+    GROUP BY 2, 3, 4, 5, 6, 7
+    ORDER BY 2, 3, 4, 5, 6, 7
+    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+    DO UPDATE SET
+        count = payment_metrics.count + excluded.count,
+        amount = payment_metrics.amount + excluded.amount
+)
+SELECT m.payment_id, m.version FROM moved m;
+
+-- name: open_operation
+-- Opens a capture, a cancellation or the like: claims its key, and writes the attempt that
+-- recovery watches. No row: the key is taken, or the payment has moved, or another operation of it
+-- is still open (the unique index of open attempts then raises instead).
+WITH target AS (
+    SELECT p.payment_id
+    FROM payments p
+    WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid
+        AND p.version = :version::integer
+        AND NOT EXISTS (
+            SELECT FROM payments q
+            WHERE q.merchant_id = :merchant_id AND q.idempotency_key = :idempotency_key::text)
+    FOR NO KEY UPDATE
+),
+opened AS (
+    INSERT INTO payment_attempts (
+        merchant_id, payment_id, attempt_no, operation, reference, idempotency_key, amount, final,
+        ends_in, data, state, recover_at, created_at
+    )
+    SELECT
+        :merchant_id, t.payment_id,
+        (SELECT max(a.attempt_no) + 1 FROM payment_attempts a
+            WHERE a.merchant_id = :merchant_id AND a.payment_id = t.payment_id),
+        :operation::text, :reference::bytea, :idempotency_key, :amount::bigint, :final::boolean,
+        :ends_in::text, :data::jsonb, 'open',
+        now() + make_interval(secs => :recover_ms::bigint / 1000.0), now()
+    FROM target t
+    ON CONFLICT (idempotency_key, merchant_id) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING attempt_no
+),
+claimed AS (
+    INSERT INTO payment_idempotency (
+        merchant_id, idempotency_key, operation, fingerprint, payment_id, attempt_no, created_at
+    )
+    SELECT
+        :merchant_id, :idempotency_key, :claims_as::text, :fingerprint::bytea, :payment_id,
+        o.attempt_no, now()
+    FROM opened o
+    WHERE :claims_as::text IS NOT NULL
+)
+SELECT o.attempt_no FROM opened o;
+
+-- name: defer_attempt
+-- Says when to look at an attempt again, without a move of its payment. No row: it is over.
+UPDATE payment_attempts t
+SET state = :state::text,
+    outcome = :outcome::text,
+    recover_at = now() + make_interval(secs => :recover_ms::bigint / 1000.0)
+WHERE t.merchant_id = :merchant_id::uuid AND t.payment_id = :payment_id::uuid
+    AND t.attempt_no = :attempt_no::smallint AND t.state <> 'done'
+RETURNING t.attempt_no;
+
+-- name: close_attempt
+-- Ends an attempt whose payment has ended without it. No row: it was over already.
+UPDATE payment_attempts t
+SET state = 'done', outcome = :outcome::text, recover_at = NULL, finished_at = now()
+WHERE t.merchant_id = :merchant_id::uuid AND t.payment_id = :payment_id::uuid
+    AND t.attempt_no = :attempt_no::smallint AND t.state <> 'done'
+RETURNING t.attempt_no;
+
+-- name: plan_afresh
+-- Lets the next statement of this transaction be planned for its own filters; no row ever.
+SET LOCAL plan_cache_mode = force_custom_plan;
+
+-- name: get_payment
+-- The payment with this id; no row means that this merchant has none such.
+SELECT
+    p.merchant_id, p.payment_id, p.idempotency_key, p.status, p.version, p.amount, p.currency,
+    p.exponent, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_late,
+    p.capture_method, p.buyer_id, p.buyer_role, p.payment_method, p.reference, p.description,
+    p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
+    p.completion_hook, p.created_at, p.updated_at, p.finished_at
+FROM payments p
+WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid;
+
+-- name: list_events
+-- What happened to a payment, in order, from after a sequence number; no row: nothing more.
+SELECT
+    e.sequence, e.type, e.from_status, e.to_status, e.amount, e.authorized_delta,
+    e.captured_delta, e.refunded_delta, e.late_delta, e.reason, e.actor, e.data, e.occurred_at
+FROM payment_events e
+WHERE e.merchant_id = :merchant_id::uuid AND e.payment_id = :payment_id::uuid
+    AND e.sequence > :after::integer AND e.sequence <= :up_to::integer
+ORDER BY e.sequence
+LIMIT :rows_max::integer;
+
+-- name: list_payments
+-- A page of a merchant's payments, newest first, before a given id; every filter may be null. No
+-- row: there are no more.
+SELECT
+    p.merchant_id, p.payment_id, p.idempotency_key, p.status, p.version, p.amount, p.currency,
+    p.exponent, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_late,
+    p.capture_method, p.buyer_id, p.buyer_role, p.payment_method, p.reference, p.description,
+    p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
+    p.completion_hook, p.created_at, p.updated_at, p.finished_at
+FROM payments p
+WHERE p.merchant_id = :merchant_id::uuid
+    AND (:before::uuid IS NULL OR p.payment_id < :before)
+    -- Ids begin with the time at which they were made; created_at below is what decides.
+    AND (:id_from::uuid IS NULL OR p.payment_id >= :id_from)
+    AND (:id_to::uuid IS NULL OR p.payment_id <= :id_to)
+    AND (:status::text IS NULL OR p.status = :status)
+    AND (:buyer_id::text IS NULL OR p.buyer_id = :buyer_id)
+    AND (:buyer_role::text IS NULL OR p.buyer_role = :buyer_role)
+    AND (:reference::text IS NULL OR p.reference = :reference)
+    AND (:currency::text IS NULL OR p.currency = :currency)
+    AND (:created_from::timestamptz IS NULL OR p.created_at >= :created_from)
+    AND (:created_to::timestamptz IS NULL OR p.created_at < :created_to)
+    AND (:amount_min::bigint IS NULL OR p.amount >= :amount_min)
+    AND (:amount_max::bigint IS NULL OR p.amount <= :amount_max)
+ORDER BY p.payment_id DESC
+LIMIT :rows_max::integer;
+
+-- name: get_attempts
+-- Every operation of a payment at the gateway, in order; no row: it was never sent.
+SELECT
+    t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key, t.amount, t.final,
+    t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count, t.created_at,
+    t.finished_at
+FROM payment_attempts t
+WHERE t.merchant_id = :merchant_id::uuid AND t.payment_id = :payment_id::uuid
+ORDER BY t.attempt_no;
+
+-- name: merchants_with_due_attempts
+-- The merchants that have attempts to look at now; no row: nothing is due. It is the one statement
+-- here that reads across merchants (every row's merchant_id), off the hot path.
+SELECT DISTINCT d.merchant_id
+FROM (
+    SELECT t.merchant_id
+    FROM payment_attempts t
+    WHERE t.state <> 'done' AND t.recover_at <= now()
+    ORDER BY t.recover_at
+    LIMIT :rows_max::integer
+) AS d;
+
+-- name: claim_due_attempts
+-- Takes attempts of one merchant whose time has come, for as long as the lease, skipping what
+-- another worker has taken. Payments that need a hook this process lacks are left. No row: none.
+WITH due AS (
+    SELECT t.payment_id, t.attempt_no
+    FROM payment_attempts t
+    JOIN payments p ON p.merchant_id = :merchant_id::uuid AND p.payment_id = t.payment_id
+    WHERE t.merchant_id = :merchant_id AND t.state <> 'done' AND t.recover_at <= now()
+        AND (p.completion_hook IS NULL OR p.completion_hook = :completion_hook::text)
+    ORDER BY t.recover_at
+    LIMIT :rows_max::integer
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE payment_attempts t
+SET recover_at = now() + make_interval(secs => :lease_ms::bigint / 1000.0),
+    recover_count = t.recover_count + 1
+FROM due
+WHERE t.merchant_id = :merchant_id AND t.payment_id = due.payment_id
+    AND t.attempt_no = due.attempt_no
+RETURNING
+    t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key, t.amount, t.final,
+    t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count, t.created_at,
+    t.finished_at, (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms;
+
+-- name: list_stuck
+-- What is still in the dark although recovery has looked at it, and money that came after the end;
+-- oldest first. No row: all is well.
+SELECT
+    p.payment_id, p.status, p.amount, p.currency, p.amount_late, p.reference, p.gateway,
+    t.attempt_no, t.operation, t.state, t.outcome, t.recover_at, t.recover_count,
+    (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms
+FROM payment_attempts t
+JOIN payments p ON p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
+WHERE t.merchant_id = :merchant_id::uuid AND t.state <> 'done'
+    AND t.recover_count >= :tries_min::integer
+    AND (t.state = 'open' OR p.status = 'processing')
+UNION ALL
+SELECT
+    p.payment_id, p.status, p.amount, p.currency, p.amount_late, p.reference, p.gateway,
+    NULL, 'late_money', 'open', 'late_money', NULL, 0,
+    (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age_ms
+FROM payments p
+WHERE p.merchant_id = :merchant_id AND p.amount_late > 0
+ORDER BY age_ms DESC, payment_id
+LIMIT :rows_max::integer;
+
+-- name: recovery_lag
+-- How many attempts of all merchants (every merchant_id) are past their time, and by how many
+-- milliseconds the oldest is; always one row.
+SELECT
+    count(*) AS overdue,
+    coalesce((extract(epoch FROM now() - min(t.recover_at)) * 1000)::bigint, 0) AS lag_ms
+FROM payment_attempts t
+WHERE t.state <> 'done' AND t.recover_at <= now();

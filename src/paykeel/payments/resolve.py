@@ -1,0 +1,192 @@
+"""What stays in the dark: listing it, and settling it by a named operator with evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight
+from paykeel.gateways.port import Authorized, Declined, DeclineReason, Succeeded
+from paykeel.money import Money
+from paykeel.payments.model import check_text
+from paykeel.payments.moves import Attempt, Move
+from paykeel.payments.operations import Operation, open_operation, perform
+from paykeel.payments.settle import SQL, step_for
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from paykeel.gateways.port import Outcome
+    from paykeel.payments.model import Payment
+    from paykeel.payments.resources import Resources
+
+OPERATOR_CHARACTERS_MAX = 100
+EVIDENCE_CHARACTERS_MAX = 2_000
+WRITE_TRIES = 5
+#: Names the giving back of late money, apart from the charge under the same key.
+LATE_REFUND_NUMBER = 3
+
+_ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
+
+
+class Resolution(StrEnum):
+    """What an operator found out, or decides."""
+
+    #: The gateway did it.
+    SUCCEEDED = "succeeded"
+    #: The gateway did not and will not do it.
+    FAILED = "failed"
+    #: Money that came after the end: keep it, the order is honoured.
+    ACCEPT_LATE = "accept_late"
+    #: Money that came after the end: give it back.
+    REFUND_LATE = "refund_late"
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A payment of which something is still unknown, or whose late money waits for a decision."""
+
+    payment_id: UUID
+    status: str
+    amount: int
+    currency: str
+    amount_late: int
+    reference: str | None
+    gateway: str
+    attempt_no: int | None
+    #: The operation in the dark, or ``late_money``.
+    operation: str
+    state: str
+    #: Why: the last thing that was heard.
+    outcome: str | None
+    recover_at: datetime | None
+    #: How often recovery has looked.
+    recover_count: int
+    #: For how long, in milliseconds.
+    age_ms: int
+
+
+async def list_stuck(
+    resources: Resources, merchant_id: UUID, tries_min: int, rows_max: int
+) -> list[Stuck]:
+    """Return what recovery has looked at ``tries_min`` times in vain, oldest first."""
+    rows = await resources.database.fetch(
+        SQL["list_stuck"], merchant_id=merchant_id, tries_min=tries_min, rows_max=rows_max
+    )
+    return [Stuck(**row) for row in rows]
+
+
+async def resolve(
+    resources: Resources,
+    merchant_id: UUID,
+    payment_id: UUID,
+    decision: Resolution,
+    operator: str,
+    evidence: str,
+    reason: str | None,
+) -> Payment:
+    """Settle what the gateway left unknown, on a named operator's word; the history names both."""
+    check_text(operator, "operator", OPERATOR_CHARACTERS_MAX)
+    check_text(evidence, "evidence", EVIDENCE_CHARACTERS_MAX)
+    payment = await resources.settler.get(merchant_id, payment_id)
+    actor, data = f"operator:{operator}", {"evidence": evidence}
+    match decision:
+        case Resolution.ACCEPT_LATE:
+            return await _accept_late(resources, payment, actor, data)
+        case Resolution.REFUND_LATE:
+            return await _refund_late(resources, payment, actor, data)
+        case Resolution.SUCCEEDED | Resolution.FAILED:
+            attempt = await _in_the_dark(resources, payment)
+            outcome = _outcome(payment, attempt, decision, reason)
+            gateway = await resources.gateways.by_name(payment.gateway)
+            waits = resources.waits(gateway.capabilities, attempt.recover_count)
+            settled, _ = await resources.settler.settle(
+                payment, attempt, outcome, waits, actor, data
+            )
+            return settled
+
+
+async def _in_the_dark(resources: Resources, payment: Payment) -> Attempt:
+    """Return the attempt whose end is unknown; the open one before one that waits."""
+    rows = await resources.database.fetch(
+        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
+    )
+    attempts = [Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS}) for row in rows]
+    for state in ("open", "waiting"):
+        for attempt in attempts:
+            if attempt.state == state and (state == "open" or payment.status == "processing"):
+                if state == "open" and not attempt.recover_count:
+                    raise OperationInFlight("Recovery has not looked at it yet; wait for it.")
+                return attempt
+    raise IllegalTransition(
+        f"Nothing of this payment is unknown; it is {payment.status}.", status=str(payment.status)
+    )
+
+
+def _outcome(
+    payment: Payment, attempt: Attempt, decision: Resolution, reason: str | None
+) -> Outcome:
+    """Put the operator's finding as the gateway would have."""
+    if decision is Resolution.FAILED:
+        if reason is not None and reason not in set(DeclineReason):
+            raise InvalidField(
+                "reason", "choice_unknown", f"Use one of: {', '.join(DeclineReason)}."
+            )
+        return Declined(DeclineReason(reason or "other"), "resolved by an operator")
+    amount = Money(attempt.amount, payment.currency)
+    manual = payment.capture_method == "manual"
+    if manual and attempt.operation in {"charge", "complete"}:
+        return Authorized(amount)
+    return Succeeded(amount)
+
+
+async def _accept_late(
+    resources: Resources, payment: Payment, actor: str, data: dict[str, str]
+) -> Payment:
+    """Book late money as captured; the payment's status stays what it was."""
+    for _ in range(WRITE_TRIES):
+        late = _late(payment)
+        move = Move(
+            to_status=payment.status,
+            event_type="payment.late_money_accepted",
+            amount=late,
+            authorized_delta=late,
+            captured_delta=late,
+            late_delta=-late,
+            reason=payment.failure_reason,
+            code=payment.failure_code,
+            data=data,
+        )
+        step = step_for(payment, None, move, actor, resources.database.now())
+        if await resources.settler.write(step):
+            return step.after
+        payment = await resources.settler.get(payment.merchant_id, payment.payment_id)
+    raise OperationInFlight("The payment keeps changing; repeat it in a moment.")
+
+
+async def _refund_late(
+    resources: Resources, payment: Payment, actor: str, data: dict[str, str]
+) -> Payment:
+    """Give late money back through the gateway."""
+    operation = Operation(
+        verb="refund", claims_as="cancel", path="cancel", body={}, amount_of=_late, data=data
+    )
+    attempt = await open_operation(
+        resources, payment, operation, _late(payment), None, b"", LATE_REFUND_NUMBER
+    )
+    if attempt is None:
+        raise OperationInFlight("The payment has just changed; look at it again.")
+    gateway = await resources.gateways.by_name(payment.gateway)
+    outcome = await perform(resources, gateway, payment, attempt)
+    waits = resources.waits(gateway.capabilities)
+    settled, _ = await resources.settler.settle(payment, attempt, outcome, waits, actor, data)
+    return settled
+
+
+def _late(payment: Payment) -> int:
+    """Return the late money of a payment, in minor units; it must have some."""
+    if not payment.amount_late:
+        raise IllegalTransition("No money of this payment came late.", status=str(payment.status))
+    return payment.amount_late

@@ -1,0 +1,176 @@
+"""What every story of this room is handed: the things that touch the outside."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import TYPE_CHECKING
+
+from paykeel.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, NotFound
+from paykeel.gateways.port import (
+    Authorized,
+    Capabilities,
+    Declined,
+    LookupOutcome,
+    NotSent,
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Unknown,
+)
+from paykeel.gateways.port import NotFound as NotFoundThere
+from paykeel.idempotency import Answer
+from paykeel.payments.moves import Waits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from uuid import UUID
+
+    from paykeel.db.pool import Database
+    from paykeel.fraud import FraudPreventionService
+    from paykeel.gateways.registry import Gateways
+    from paykeel.idempotency import IdempotencyService, StoredKey
+    from paykeel.merchants import MerchantService
+    from paykeel.payments.model import Payment
+    from paykeel.payments.open import Opener
+    from paykeel.payments.settle import Settler
+    from paykeel.settings import Settings
+
+ANSWERS = (
+    Succeeded,
+    Authorized,
+    RequiresAction,
+    Pending,
+    Declined,
+    NotSent,
+    Unknown,
+    NotFoundThere,
+)
+#: Pauses of a duplicate that waits for the first request; the last one repeats.
+_PAUSES_MS = (5, 10, 20, 50, 100, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The parts that the stories of this room work with."""
+
+    settings: Settings
+    database: Database
+    gateways: Gateways
+    merchants: MerchantService
+    fraud: FraudPreventionService
+    idempotency: IdempotencyService
+    opener: Opener
+    settler: Settler
+    #: How many duplicates may still begin to wait.
+    waiting: asyncio.Semaphore
+
+    @property
+    def lease_ms(self) -> int:
+        """How long after an attempt is opened, or taken by recovery, the next look is due."""
+        return self.settings.gateway_ms_max + self.settings.recovery_grace_ms
+
+    def waits(self, capabilities: Capabilities, looks: int = 0) -> Waits:
+        """Return when to look again: growing with each look, bounded, and jittered."""
+        low, high = (
+            self.settings.recovery_backoff_ms_min,
+            self.settings.recovery_backoff_ms_max,
+        )
+        pause = min(high, low * 2 ** min(looks, 20))
+        return Waits(
+            again_ms=random.randint(pause // 2, pause),  # noqa: S311 - jitter, not a secret
+            # A buyer's step shows at the gateway before it is reported here: look now and then.
+            action_ms=min(capabilities.action_ms_max, high),
+            authorization_ms=capabilities.authorization_ms_max,
+        )
+
+
+async def ask(call: Awaitable[LookupOutcome], deadline_ms: int) -> LookupOutcome:
+    """Wait for a gateway's answer; whatever is not an answer in time is ``Unknown``.
+
+    No connection is held and no transaction is open while this waits.
+    """
+    try:
+        async with asyncio.timeout(deadline_ms / 1000):
+            outcome: object = await call
+    except TimeoutError:
+        return Unknown("timeout")
+    except Exception as error:  # noqa: BLE001 - an adapter that raises does not know either
+        return Unknown(f"raised {type(error).__name__}")
+    # An adapter is somebody else's code: what it returns is believed only if it is an answer.
+    return outcome if isinstance(outcome, ANSWERS) else Unknown("garbage")
+
+
+async def answer_duplicate(
+    resources: Resources,
+    merchant_id: UUID,
+    idempotency_key: str,
+    fingerprint: bytes,
+    differences: Callable[[Payment, StoredKey], list[str]],
+    compose: Callable[[Payment], Answer],
+) -> tuple[Payment, Answer] | None:
+    """Answer a request whose key is taken; ``None`` when the key is free after all.
+
+    Waits for the first request, bounded, in whichever process it runs.
+
+    Raises:
+        IdempotencyKeyReused: The key was used for another request; the error names the fields.
+        IdempotencyInFlight: The first request has not finished within the time to wait.
+    """
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + resources.settings.duplicate_wait_ms_max / 1000
+    if resources.waiting.locked():
+        give_up = loop.time()
+    async with resources.waiting:
+        pauses = chain(_PAUSES_MS, repeat(_PAUSES_MS[-1]))
+        while (
+            stored := await resources.idempotency.find(merchant_id, idempotency_key)
+        ) is not None:
+            if stored.fingerprint is not None and stored.fingerprint != fingerprint:
+                raise await _refuse_reuse(resources, merchant_id, stored, differences)
+            if not stored.in_flight or loop.time() >= give_up:
+                break
+            await asyncio.sleep(next(pauses) / 1000)
+    if stored is None:
+        return None
+    if stored.in_flight:
+        raise IdempotencyInFlight(
+            "The first request with this key has not finished yet; repeat it in a moment.",
+            payment_id=str(stored.payment_id),
+            retry_after_s=1,
+        )
+    payment = await resources.settler.get(merchant_id, stored.payment_id)
+    if stored.fingerprint is None and (fields := differences(payment, stored)):
+        raise _reused(fields)
+    answer = stored.answer
+    if answer is None:
+        composed = compose(payment)
+        answer = Answer(composed.status, composed.content_type, composed.body, replayed=True)
+    return payment, answer
+
+
+async def _refuse_reuse(
+    resources: Resources,
+    merchant_id: UUID,
+    stored: StoredKey,
+    differences: Callable[[Payment, StoredKey], list[str]],
+) -> IdempotencyKeyReused:
+    """Say which fields differ from the request that used the key first."""
+    try:
+        payment = await resources.settler.get(merchant_id, stored.payment_id)
+    except (NotFound, DatabaseUnavailable):
+        fields: list[str] = []
+    else:
+        fields = differences(payment, stored)
+    return _reused(fields)
+
+
+def _reused(fields: list[str]) -> IdempotencyKeyReused:
+    """Compose the refusal of a key that was used for something else."""
+    differing = ", ".join(fields) or "the operation"
+    return IdempotencyKeyReused(
+        f"This Idempotency-Key was used for a different request; what differs: {differing}.",
+        fields=fields,
+    )

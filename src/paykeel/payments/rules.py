@@ -1,0 +1,333 @@
+"""What an answer of the gateway means for a payment: pure, and the only place that decides it.
+
+The first definite answer wins, whoever brings it. Only the way to failure is fenced: a decline
+that comes after a success is ignored, but money that moved after an ending is booked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from paykeel.gateways.port import (
+    Authorized,
+    Declined,
+    DeclineReason,
+    NotSent,
+    Outcome,
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Unknown,
+)
+from paykeel.money import Money
+from paykeel.payments.moves import Close, Decision, Defer, Move
+from paykeel.payments.states import TERMINAL, Status
+
+if TYPE_CHECKING:
+    from paykeel.payments.model import Payment
+    from paykeel.payments.moves import Attempt, Waits
+
+#: Where the gateway's answer to the charge still decides.
+UNDECIDED = frozenset({Status.PENDING, Status.PROCESSING, Status.REQUIRES_ACTION})
+
+
+def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Say what ``outcome`` of ``attempt`` does to ``payment`` as it stands now."""
+    match attempt.operation:
+        case "capture":
+            return _after_capture(payment, attempt, outcome, waits)
+        case "void":
+            return _after_void(payment, attempt, outcome, waits)
+        case "refund":
+            return _after_refund(payment, attempt, outcome, waits)
+        case _:
+            return _after_charge(payment, attempt, outcome, waits)
+
+
+def _after_charge(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Decide after a charge, or after the buyer's step that completes one."""
+    if isinstance(outcome, Succeeded | Authorized) and outcome.amount != payment.money:
+        return _mismatch(payment, attempt, outcome, waits)
+    if payment.status not in UNDECIDED:
+        return _after_the_end(payment, attempt, outcome, waits)
+    match outcome:
+        case Succeeded() | Authorized():
+            return _approved(payment, attempt, outcome, waits)
+        case RequiresAction():
+            return _requires_action(payment, attempt, outcome, waits)
+        case Pending():
+            return _processing(payment, "waiting", "pending", waits, outcome.gateway_id)
+        case Declined():
+            return _failed(payment, outcome.reason, outcome.code, "declined", outcome.gateway_id)
+        case NotSent() if attempt.operation == "complete":
+            return Close("not_sent")  # The charge itself still waits for the buyer.
+        case NotSent():
+            reason = DeclineReason.GATEWAY_UNAVAILABLE
+            return _failed(payment, reason, outcome.reason[:100], "not_sent", None)
+        case Unknown():
+            return _unknown(payment, attempt, f"unknown: {outcome.reason}"[:200], waits)
+        case _:
+            assert_never(outcome)
+
+
+def _unknown(payment: Payment, attempt: Attempt, because: str, waits: Waits) -> Decision:
+    """Wait: silence is not failure."""
+    if payment.status is Status.REQUIRES_ACTION:
+        return Defer(attempt.state, because, waits.again_ms)
+    return _processing(payment, attempt.state, because, waits)
+
+
+def _failed(
+    payment: Payment, reason: DeclineReason, code: str | None, outcome: str, gateway_id: str | None
+) -> Move:
+    """End a payment without money."""
+    return Move(
+        to_status=Status.FAILED,
+        event_type="payment.failed",
+        amount=payment.amount,
+        reason=str(reason),
+        code=code,
+        gateway_id=gateway_id,
+        attempt_outcome=outcome,
+    )
+
+
+def _after_the_end(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Decide after a charge whose payment has its end, or is authorized, already."""
+    match outcome:
+        case Succeeded() | Authorized():
+            return _approved_late(payment, attempt, outcome, waits)
+        case RequiresAction() | Pending() | Declined() | NotSent() | Unknown():
+            # What is not money does not touch it any more.
+            if payment.status in TERMINAL or attempt.operation == "complete":
+                return Close("superseded")
+            return Defer("waiting", "authorized", waits.authorization_ms)
+        case _:
+            assert_never(outcome)
+
+
+def _approved(
+    payment: Payment, attempt: Attempt, outcome: Succeeded | Authorized, waits: Waits
+) -> Move:
+    """Book the good answer to a charge."""
+    if isinstance(outcome, Authorized):
+        return Move(
+            to_status=Status.AUTHORIZED,
+            event_type="payment.authorized",
+            amount=outcome.amount.minor,
+            authorized_delta=outcome.amount.minor,
+            gateway_id=outcome.gateway_id,
+            attempt_state="done" if attempt.operation == "complete" else "waiting",
+            attempt_outcome="authorized",
+            recover_ms=waits.authorization_ms,
+            # The gateway was asked to capture and only reserved: somebody must capture it.
+            alarm=payment.capture_method == "automatic",
+        )
+    return Move(
+        to_status=Status.SUCCEEDED,
+        event_type="payment.succeeded",
+        amount=outcome.amount.minor,
+        authorized_delta=outcome.amount.minor,
+        captured_delta=outcome.amount.minor,
+        gateway_id=outcome.gateway_id,
+        attempt_outcome="succeeded",
+    )
+
+
+def _approved_late(
+    payment: Payment, attempt: Attempt, outcome: Succeeded | Authorized, waits: Waits
+) -> Decision:
+    """Book money that arrives although the payment has ended without any."""
+    if payment.status is Status.AUTHORIZED and attempt.operation == "charge":
+        return Defer("waiting", "authorized", waits.authorization_ms)
+    if payment.status is Status.AUTHORIZED:
+        return Close("superseded")
+    if isinstance(outcome, Authorized) or payment.status is Status.SUCCEEDED:
+        return Close("superseded")
+    if payment.amount_late or payment.amount_captured:
+        return Close("booked")
+    return Move(
+        to_status=payment.status,
+        event_type="payment.late_money",
+        amount=outcome.amount.minor,
+        late_delta=outcome.amount.minor,
+        gateway_id=outcome.gateway_id,
+        attempt_outcome="late_money",
+        alarm=True,
+        reason=payment.failure_reason,
+        code=payment.failure_code,
+    )
+
+
+def _mismatch(
+    payment: Payment, attempt: Attempt, outcome: Succeeded | Authorized, waits: Waits
+) -> Decision:
+    """Raise the alarm: the gateway moved another amount than was asked for."""
+    if payment.status not in UNDECIDED:
+        return Close("amount_mismatch")
+    move = _processing(payment, attempt.state, "amount_mismatch", waits, outcome.gateway_id)
+    if isinstance(move, Defer):
+        return replace(move, alarm=True)
+    return replace(
+        move,
+        event_type="payment.amount_mismatch",
+        alarm=True,
+        data={
+            "gateway_amount": outcome.amount.minor,
+            "gateway_currency": outcome.amount.currency,
+        },
+    )
+
+
+def _processing(
+    payment: Payment, state: str, outcome: str, waits: Waits, gateway_id: str | None = None
+) -> Move | Defer:
+    """Leave it with the gateway; the attempt stays watched."""
+    if payment.status is Status.PROCESSING:
+        already = outcome == "amount_mismatch" and any(
+            event.type == "payment.amount_mismatch" for event in payment.timeline
+        )
+        if already or outcome != "amount_mismatch":
+            return Defer(state, outcome, waits.again_ms)
+    return Move(
+        to_status=Status.PROCESSING,
+        event_type="payment.processing",
+        amount=payment.amount,
+        gateway_id=gateway_id,
+        data={"because": outcome},
+        attempt_state=state,
+        attempt_outcome=outcome,
+        recover_ms=waits.again_ms,
+    )
+
+
+def _requires_action(
+    payment: Payment, attempt: Attempt, outcome: RequiresAction, waits: Waits
+) -> Decision:
+    """Wait for the buyer's step."""
+    action = {
+        "kind": outcome.next_action.kind,
+        "url": outcome.next_action.url,
+        "data": dict(sorted(outcome.next_action.data.items())),
+    }
+    completing = attempt.operation == "complete"
+    if payment.status is Status.REQUIRES_ACTION and payment.next_action == action:
+        # The charge is what stays watched; a completion that changed nothing is over.
+        if completing:
+            return Close("requires_action")
+        return Defer("waiting", "requires_action", waits.action_ms)
+    return Move(
+        to_status=Status.REQUIRES_ACTION,
+        event_type="payment.requires_action",
+        amount=payment.amount,
+        next_action=action,
+        gateway_id=outcome.gateway_id,
+        attempt_state="done" if completing else "waiting",
+        attempt_outcome="requires_action",
+        recover_ms=waits.action_ms,
+    )
+
+
+def _after_capture(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Decide after a capture."""
+    match outcome:
+        case Succeeded():
+            if outcome.amount != Money(attempt.amount, payment.currency):
+                return Defer("open", "amount_mismatch", waits.again_ms, alarm=True)
+            if payment.status is not Status.AUTHORIZED:
+                return Close("superseded")
+            full = payment.amount_captured + attempt.amount == payment.amount_authorized
+            ends = attempt.final or full
+            return Move(
+                to_status=Status.SUCCEEDED if ends else Status.AUTHORIZED,
+                event_type="payment.succeeded" if ends else "payment.captured",
+                amount=attempt.amount,
+                captured_delta=attempt.amount,
+                attempt_outcome="succeeded",
+            )
+        case Declined() | NotSent():
+            reason = (
+                outcome.reason
+                if isinstance(outcome, Declined)
+                else DeclineReason.GATEWAY_UNAVAILABLE
+            )
+            return _refused(payment, attempt, "payment.capture_declined", str(reason))
+        case Pending() | RequiresAction():
+            return Defer("open", "pending", waits.again_ms)
+        case Unknown():
+            return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
+        case Authorized():
+            return Defer("open", "unknown: authorized", waits.again_ms)
+        case _:
+            assert_never(outcome)
+
+
+def _after_void(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Decide after a cancellation or an expiry."""
+    match outcome:
+        case Succeeded():
+            if payment.status in TERMINAL:
+                return Close("superseded")
+            # What was captured before stays; only the rest is released.
+            end = (
+                Status.SUCCEEDED
+                if payment.amount_captured
+                else Status(attempt.ends_in or "canceled")
+            )
+            return Move(
+                to_status=end,
+                event_type=f"payment.{end}",
+                amount=payment.amount_captured or payment.amount,
+                attempt_outcome="succeeded",
+            )
+        case Declined() | NotSent():
+            reason = (
+                outcome.reason
+                if isinstance(outcome, Declined)
+                else DeclineReason.GATEWAY_UNAVAILABLE
+            )
+            return _refused(payment, attempt, "payment.cancel_declined", str(reason))
+        case Unknown():
+            return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
+        case Pending() | RequiresAction() | Authorized():
+            return Defer("open", "pending", waits.again_ms)
+        case _:
+            assert_never(outcome)
+
+
+def _after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Decide after giving back money that came late."""
+    match outcome:
+        case Succeeded():
+            return Move(
+                to_status=payment.status,
+                event_type="payment.late_money_refunded",
+                amount=attempt.amount,
+                late_delta=-attempt.amount,
+                attempt_outcome="succeeded",
+                reason=payment.failure_reason,
+                code=payment.failure_code,
+            )
+        case Declined() | NotSent():
+            return Close("declined")
+        case Unknown():
+            return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
+        case Pending() | RequiresAction() | Authorized():
+            return Defer("open", "pending", waits.again_ms)
+        case _:
+            assert_never(outcome)
+
+
+def _refused(payment: Payment, attempt: Attempt, event_type: str, reason: str) -> Decision:
+    """Note that the gateway refused an operation; the payment stays as it is."""
+    if payment.status in TERMINAL:
+        return Close("declined")
+    return Move(
+        to_status=payment.status,
+        event_type=event_type,
+        amount=attempt.amount,
+        reason=reason,
+        next_action=payment.next_action,
+        attempt_outcome=f"declined: {reason}",
+    )
