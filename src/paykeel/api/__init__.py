@@ -1,0 +1,5 @@
+"""The HTTP API, as an ASGI application."""
+
+from paykeel.api.app import build_app
+
+__all__ = ["build_app"]

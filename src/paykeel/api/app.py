@@ -1,0 +1,113 @@
+"""The application: routes behind the edge. It can be served alone or mounted in another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastapi import FastAPI, Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from paykeel.api.edge import Edge, Limits
+from paykeel.api.health import HealthRoutes
+from paykeel.api.openapi import API_VERSION, describe
+from paykeel.api.payments import PaymentRoutes
+from paykeel.api.problems import problem, request_id_of, routing_problem
+from paykeel.core import Core
+from paykeel.errors import PaykeelError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from starlette.requests import Request
+
+    from paykeel.settings import Settings
+
+    Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+log = structlog.get_logger("paykeel.api")
+
+
+def build_app(
+    core: Core | Callable[[], Core | None],
+    *,
+    settings: Settings | None = None,
+    lifespan: Lifespan | None = None,
+    access_log: bool = False,
+) -> FastAPI:
+    """Return the HTTP API.
+
+    It neither opens nor closes the core, and needs no lifespan of its own, since an application
+    that is mounted in another one is never told that it starts.
+
+    Args:
+        core: The open core; or a function that finds it, which may say ``None`` while there is
+            none, and requests are then answered 503.
+        settings: The limits of a request; those of the core when it is given.
+        lifespan: For an application that is served by itself.
+        access_log: Whether each request writes a line. An application that mounts this one has a
+            log of its own; ``paykeel.log.redact`` belongs among its structlog processors.
+    """
+    if isinstance(core, Core):
+        opened = core
+        settings = settings or opened.settings
+        find: Callable[[], Core | None] = lambda: opened  # noqa: E731 - told of right here
+    else:
+        find = core
+    if settings is None:
+        message = "a core that is found later needs its settings now"
+        raise TypeError(message)
+
+    def core_of() -> Core:
+        found = find()
+        if found is None:
+            raise Unavailable
+        return found
+
+    limits = Limits(body_bytes_max=settings.body_bytes_max, body_ms_max=settings.body_ms_max)
+    app = FastAPI(
+        title="Paykeel",
+        version=API_VERSION,
+        openapi_url="/v1/openapi.json",
+        # Their pages load scripts from elsewhere; any viewer can read the address above.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[Middleware(Edge, limits=limits, access_log=access_log)],
+        exception_handlers={PaykeelError: _answer_error, HTTPException: _answer_routing},
+    )
+    PaymentRoutes(core_of).add_to(app)
+    HealthRoutes(core_of).add_to(app)
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            app.openapi_schema = describe(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, PaykeelError):
+        raise error
+    answer = problem(error, request_id_of(request))
+    if answer.status_code >= 500:
+        # The caller is told no more than what kind of trouble it is.
+        log.warning(
+            "request.unserved",
+            code=error.code,
+            error=error.message,
+            request_id=request_id_of(request),
+        )
+    return answer
+
+
+async def _answer_routing(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return routing_problem(error, request_id_of(request))

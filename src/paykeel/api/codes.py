@@ -1,0 +1,154 @@
+"""Every ``code`` that the API can answer with, its HTTP status and its title.
+
+A code never changes its meaning; new ones are added. The table of ``docs/reference/api.md`` is
+made from this one, and a test holds this one against what the code raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is the same for every problem of one code."""
+
+    status: int
+    title: str
+
+
+def _all(status: int, titles: Mapping[str, str]) -> dict[str, Kind]:
+    return {code: Kind(status, title) for code, title in titles.items()}
+
+
+_REQUESTS = {
+    **_all(
+        400,
+        {
+            "json_malformed": "The body is not JSON in UTF-8",
+            "json_duplicate_key": "The body names a field twice",
+            "json_not_object": "The body is not a JSON object",
+            "json_not_finite": "The body holds NaN or Infinity, which are not JSON",
+            "json_too_deep": "The body is nested too deeply",
+            "idempotency_key_missing": "The Idempotency-Key header is missing",
+            "idempotency_key_malformed": "The Idempotency-Key header is malformed",
+            "invalid_input": "The request cannot be understood",
+            "request_malformed": "The request is not one that HTTP allows here",
+        },
+    ),
+    "unauthenticated": Kind(401, "No valid API key was given"),
+    **_all(
+        403,
+        {
+            "forbidden": "The API key lacks the scope that this needs",
+            "merchant_suspended": "The merchant is suspended",
+        },
+    ),
+    "not_found": Kind(404, "There is no such thing"),
+    "route_not_found": Kind(404, "There is no such path"),
+    "method_not_allowed": Kind(405, "The path does not take this method"),
+    "request_timeout": Kind(408, "The request took too long to arrive"),
+    "body_too_large": Kind(413, "The body is too large"),
+    "path_too_long": Kind(414, "The path and query are too long"),
+    "content_type_unsupported": Kind(415, "The body must be application/json"),
+    "headers_too_large": Kind(431, "The headers are too large"),
+}
+
+_CONFLICTS = _all(
+    409,
+    {
+        "refused": "The present state does not allow this",
+        "terms_not_accepted": "The buyer has not accepted the merchant's terms",
+        "idempotency_in_flight": "The first request with this key has not finished",
+        "illegal_transition": "The payment's state does not allow this",
+        "operation_in_flight": "Another operation on this payment has not finished",
+        "cancel_declined": "The gateway refused to cancel",
+    },
+)
+
+#: These are stored with the payment and answered again, byte for byte; see payments/answers.py.
+_DECLINES = _all(
+    402,
+    {
+        "payment_declined": "The payment was declined",
+        "payment_blocked": "The purchase was not accepted",
+        "payment_canceled": "The payment was canceled",
+        "payment_expired": "The payment ran out of time",
+        "capture_declined": "The gateway refused the capture",
+    },
+)
+
+_FIELDS = _all(
+    422,
+    {
+        "idempotency_key_reused": "The key was used for a different request",
+        "card_number_refused": "A field holds what looks like a card number",
+        "field_required": "A required field is missing",
+        "field_unknown": "The field is not known",
+        "object_required": "The field must be an object",
+        "text_required": "The field must be text",
+        "text_empty": "The field must not be empty",
+        "text_too_long": "The text is too long",
+        "text_not_storable": "The text holds characters that cannot be stored",
+        "choice_unknown": "The value is not one of the choices",
+        "boolean_required": "The field must be true or false",
+        "integer_required": "The value must be an integer",
+        "token_malformed": "The payment method's token is malformed",
+        "amount_boolean": "The amount is true or false",
+        "amount_float": "The amount has a decimal point or an exponent",
+        "amount_not_integer": "The amount is not an integer",
+        "amount_not_decimal": "The amount is not a decimal number",
+        "amount_wrong_precision": "The amount has more places than the currency",
+        "amount_zero": "The amount is zero",
+        "amount_negative": "The amount is negative",
+        "amount_too_small": "The amount is too small",
+        "amount_too_large": "The amount is too large",
+        "amount_over_merchant_limit": "The amount is over the merchant's limit",
+        "amount_under_merchant_limit": "The amount is under the merchant's limit",
+        "amount_over_authorized": "The amount is more than what is left to capture",
+        "currency_unknown": "The currency is not an ISO 4217 code",
+        "currency_not_tender": "The currency is no means of payment",
+        "metadata_not_object": "The metadata is not an object",
+        "metadata_too_many": "The metadata has too many entries",
+        "metadata_key_too_long": "A name in the metadata is empty or too long",
+        "data_too_many": "The data has too many entries",
+        "limit_out_of_range": "The limit is out of range",
+        "cursor_malformed": "The cursor is not one of ours",
+        "instant_malformed": "The instant is not RFC 3339 with an offset",
+        "instant_in_past": "The instant lies in the past",
+        "parameter_repeated": "The parameter is given twice",
+    },
+)
+
+_OURS = {
+    "overloaded": Kind(429, "Too many requests are waiting"),
+    "paykeel_error": Kind(500, "Something went wrong"),
+    "internal_error": Kind(500, "Something went wrong"),
+    **_all(
+        503,
+        {
+            "unavailable": "It cannot be done now",
+            "database_unavailable": "The database cannot be reached",
+            "outcome_unknown": "The result could not be stored; recovery will find it",
+            "misconfigured": "This installation is not set up right",
+            "gateway_not_configured": "No gateway is configured for the merchant's mode",
+        },
+    ),
+}
+
+CODES: Mapping[str, Kind] = MappingProxyType(
+    {**_REQUESTS, **_DECLINES, **_CONFLICTS, **_FIELDS, **_OURS}
+)
+
+
+def code_table() -> str:
+    """Return the table of codes of the reference page, in Markdown."""
+    rows = ["| Status | Code | Title |", "|---|---|---|"]
+    ordered = sorted(CODES.items(), key=lambda entry: entry[1].status)
+    rows += [f"| {kind.status} | `{code}` | {kind.title} |" for code, kind in ordered]
+    return "\n".join(rows)

@@ -1,0 +1,168 @@
+"""The outermost layer: limits, request ids, the access log, and an answer to every accident.
+
+One plain ASGI callable, since each layer of a framework's middleware costs as much as it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+import structlog
+
+from paykeel.api.call import SCOPE_KEY, Call, read_call
+from paykeel.api.problems import RequestRefused, problem, unexpected_problem
+from paykeel.cardnumbers import holds_card_number
+from paykeel.errors import CardNumberRefused, PaykeelError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: One header with its name, and all of them.
+HEADER_BYTES_MAX = 8 * 1024
+HEADERS_BYTES_MAX = 16 * 1024
+#: Path and query together.
+PATH_BYTES_MAX = 8 * 1024
+
+#: A page's cursor is the hex of an id, in which a row of digits means nothing.
+_CURSOR = re.compile(r"(?:^|(?<=&))cursor=[0-9a-f]{32}(?=&|$)")
+
+log = structlog.get_logger("paykeel.api")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may weigh and how long its body may take."""
+
+    body_bytes_max: int
+    body_ms_max: int
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, *, limits: Limits, access_log: bool = True) -> None:
+        """Take the application and the limits of a request."""
+        self._app = app
+        self._limits = limits
+        self._access_log = access_log
+        # Bound once: the framework makes this object when the first request comes, and by then
+        # logging is set up.
+        self._log = log.bind()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        call = scope[SCOPE_KEY] = read_call(scope["headers"])
+        marks = [
+            (b"x-request-id", call.request_id.encode("ascii")),
+            (b"cache-control", b"no-store"),
+        ]
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *marks]
+            await send(message)
+
+        try:
+            self._check(scope, call)
+            await self._app(scope, _Bounded(receive, self._limits), send_marked)
+        except PaykeelError as error:
+            if status:
+                raise
+            await problem(error, call.request_id)(scope, receive, send_marked)
+        except Exception:
+            self._log.exception("request.failed", request_id=call.request_id, path=scope["path"])
+            if status:
+                raise
+            await unexpected_problem(call.request_id)(scope, receive, send_marked)
+        finally:
+            if self._access_log:
+                self._log.info("request", **_access(scope, call, status, started))
+
+    def _check(self, scope: Scope, call: Call) -> None:
+        """Refuse what is too large, or holds a card number, before anybody reads or logs it."""
+        if call.header_bytes > HEADERS_BYTES_MAX or call.header_bytes_longest > HEADER_BYTES_MAX:
+            raise RequestRefused("headers_too_large", close=True)
+        path, query = scope["path"], scope["query_string"]
+        if len(path) + len(query) > PATH_BYTES_MAX:
+            raise RequestRefused("path_too_long", close=True)
+        if holds_card_number(path):
+            raise CardNumberRefused("path")
+        if query:
+            text = _CURSOR.sub("", query.decode("latin-1"))
+            if holds_card_number(unquote_plus(text)):
+                raise CardNumberRefused("query")
+        length = call.content_length
+        # Of two lengths, or one that is no number, the server has spoken already.
+        if length is not None and length.isdecimal() and int(length) > self._limits.body_bytes_max:
+            raise too_large(self._limits)
+
+
+class _Bounded:
+    """Receives a body of bounded size within bounded time."""
+
+    __slots__ = ("_bytes", "_deadline", "_done", "_limits", "_receive")
+
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive = receive
+        self._limits = limits
+        self._bytes = 0
+        self._deadline: float | None = None
+        self._done = False
+
+    async def __call__(self) -> Message:
+        """Receive the next part; the time runs from when the first is asked for."""
+        if self._done:
+            return await self._receive()
+        if self._deadline is None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.time() + self._limits.body_ms_max / 1000
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise RequestRefused(
+                "request_timeout",
+                f"The body must arrive within {self._limits.body_ms_max} ms.",
+                close=True,
+            ) from error
+        if message["type"] == "http.request":
+            self._bytes += len(message.get("body", b""))
+            if self._bytes > self._limits.body_bytes_max:
+                raise too_large(self._limits)
+            self._done = not message.get("more_body", False)
+        return message
+
+
+def too_large(limits: Limits) -> RequestRefused:
+    """Say how large a body may be."""
+    return RequestRefused(
+        "body_too_large", f"A body has at most {limits.body_bytes_max} bytes.", close=True
+    )
+
+
+def _access(scope: Scope, call: Call, status: int, started: float) -> dict[str, Any]:
+    """Return what a line of the access log says."""
+    facts: dict[str, Any] = {
+        "method": scope["method"],
+        # Without the query, in which callers put what they should not.
+        "path": scope["path"],
+        # 0: nothing was answered, because the server was told to stop at once.
+        "status": status,
+        "ms": round((time.perf_counter() - started) * 1000, 1),
+        "request_id": call.request_id,
+    }
+    if call.merchant_id is not None:
+        facts["merchant_id"] = str(call.merchant_id)
+    return facts

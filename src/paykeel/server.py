@@ -1,0 +1,112 @@
+"""The HTTP service: ``uvicorn paykeel.server:create_app --factory``, or ``paykeel serve``.
+
+Everything is read from the environment, since each of uvicorn's processes makes its own
+application: ``PAYKEEL_…`` as in :class:`~paykeel.settings.Settings`, and two switches, on unless
+they are ``0``: ``PAYKEEL_SERVE_WORKER`` (recovery beside the service) and
+``PAYKEEL_SERVE_ACCESS_LOG`` (one line for each request).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from paykeel import log
+from paykeel.api import build_app
+from paykeel.api.wire import BoundedProtocol
+from paykeel.core import Core
+from paykeel.settings import Settings
+from paykeel.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+
+KEEP_ALIVE_S = 15
+
+
+def create_app() -> FastAPI:
+    """Make the application of one process, from the environment."""
+    settings = Settings()
+    log.set_up(settings.log_format, settings.log_level)
+    return served_app(
+        settings,
+        with_worker=_on("PAYKEEL_SERVE_WORKER"),
+        access_log=_on("PAYKEEL_SERVE_ACCESS_LOG"),
+    )
+
+
+def served_app(settings: Settings, *, with_worker: bool, access_log: bool) -> FastAPI:
+    """Make an application that opens the core when it starts and closes it when it ends."""
+    opened: list[Core] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with Core.open(settings) as core:
+            worker = asyncio.create_task(Worker(core).run()) if with_worker else None
+            opened.append(core)
+            try:
+                yield
+            finally:
+                # uvicorn comes here when no request is in flight any more, or after the drain.
+                opened.clear()
+                if worker is not None:
+                    worker.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await worker
+
+    return build_app(
+        lambda: opened[0] if opened else None,
+        settings=settings,
+        lifespan=lifespan,
+        access_log=access_log,
+    )
+
+
+def serve(
+    settings: Settings | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    with_worker: bool = True,
+    access_log: bool = True,
+) -> None:
+    """Serve in this process until SIGINT or SIGTERM, then finish what is in flight.
+
+    Args:
+        settings: Read from the environment when left out.
+        host: Instead of the settings'.
+        port: Instead of the settings'; 0 takes a free one and logs it.
+        with_worker: Whether recovery runs beside the service.
+        access_log: Whether each request writes a line.
+    """
+    settings = settings or Settings()
+    log.set_up(settings.log_format, settings.log_level)
+    uvicorn.run(
+        served_app(settings, with_worker=with_worker, access_log=access_log),
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        loop="auto",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        # Ours stands already, and writes each request itself.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=-(-settings.drain_ms_max // 1000),
+    )
+
+
+def _on(name: str) -> bool:
+    return os.environ.get(name, "1") != "0"
+
+
+if __name__ == "__main__":
+    serve(with_worker=_on("PAYKEEL_SERVE_WORKER"), access_log=_on("PAYKEEL_SERVE_ACCESS_LOG"))
