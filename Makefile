@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS := .results
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := src tests .ci/total.py $(wildcard benchmarks)
+CODE := src tests tools examples .ci/total.py $(wildcard benchmarks)
 
 .PHONY: help
 help: ## List these targets
@@ -55,6 +55,10 @@ check: $(STAMP) ## Formatting, lint, types and the order of imports; changes not
 format: $(STAMP) ## Format the code, and mend what lint can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+.PHONY: schema
+schema: $(STAMP) ## Write schema.sql anew from the migrations
+	$(BIN)/python tools/write_schema.py
 
 .PHONY: bench
 bench: $(STAMP) ## Measure purchases per second on this machine

@@ -39,10 +39,10 @@ class Urls:
     admin: str
 
 
-class TestServer(Protocol):
+class Server(Protocol):
     """A server that makes databases."""
 
-    __test__ = False
+    #: The embedded server, when it is that one.
     embedded: EmbeddedServer | None
 
     def urls(self, name: str) -> Urls: ...
@@ -60,10 +60,10 @@ class Embedded:
     def __init__(self, version: int) -> None:
         # A short path, because a socket stands in it.
         self._folder = Path(tempfile.mkdtemp(prefix="pk-"))
-        self.embedded: EmbeddedServer | None = start_embedded(
+        self.embedded: EmbeddedServer | None = None
+        self._server = self.embedded = start_embedded(
             self._folder / "d", postgres_version=version, start_ms_max=60_000
         )
-        self._server = self.embedded
 
     def urls(self, name: str) -> Urls:
         url = self._server.url
@@ -143,7 +143,7 @@ class Databases:
 
     def __init__(self, version: int) -> None:
         url = os.environ.get("PAYKEEL_TEST_DATABASE_URL")
-        self.server: TestServer = External(url) if url else Embedded(version)
+        self.server: Server = External(url) if url else Embedded(version)
         self._template = f"{TEMPLATE}_{uuid.uuid4().hex[:12]}"
         self.server.create(self._template)
         asyncio.run(prepare(self.server.urls(self._template)))

@@ -144,7 +144,7 @@ class Unavailable(PaykeelError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database cannot be reached; nothing was sent to the gateway."""
+    """The database cannot be reached, or was lost on the way; repeat it with the same key."""
 
     code = "database_unavailable"
 

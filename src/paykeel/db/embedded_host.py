@@ -276,6 +276,8 @@ def configuration(run: Path, cluster: Path) -> str:
         "wal_compression": "on",
         # Stands in the title of every process, by which serves() knows them.
         "cluster_name": f"'{_cluster_name(cluster)}'",
+        # A new table grows fast: the planner should soon hear of it.
+        "autovacuum_naptime": "5s",
         "jit": "off",
         "timezone": "'UTC'",
         "log_timezone": "'UTC'",

@@ -431,7 +431,7 @@ ALTER TABLE ONLY public.payment_transitions
 -- CONSTRAINT payments payments_one_per_key
 
 ALTER TABLE ONLY public.payments
-    ADD CONSTRAINT payments_one_per_key UNIQUE (merchant_id, idempotency_key);
+    ADD CONSTRAINT payments_one_per_key UNIQUE (idempotency_key, merchant_id);
 
 -- CONSTRAINT payments payments_pkey
 
@@ -455,13 +455,13 @@ CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (recove
 
 -- INDEX payment_attempts_one_open
 
-CREATE UNIQUE INDEX payment_attempts_one_open ON public.payment_attempts USING btree (merchant_id,
-    payment_id) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX payment_attempts_one_open ON public.payment_attempts USING btree (payment_id,
+    merchant_id) WHERE (state = 'open'::text);
 
 -- INDEX payment_attempts_one_per_key
 
 CREATE UNIQUE INDEX payment_attempts_one_per_key ON public.payment_attempts USING btree
-    (merchant_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+    (idempotency_key, merchant_id) WHERE (idempotency_key IS NOT NULL);
 
 -- INDEX payment_idempotency_by_age
 
@@ -469,12 +469,12 @@ CREATE INDEX payment_idempotency_by_age ON public.payment_idempotency USING brin
 
 -- INDEX payments_by_reference
 
-CREATE INDEX payments_by_reference ON public.payments USING btree (merchant_id, reference) WHERE
+CREATE INDEX payments_by_reference ON public.payments USING btree (reference, merchant_id) WHERE
     (reference IS NOT NULL);
 
 -- INDEX payments_with_late_money
 
-CREATE INDEX payments_with_late_money ON public.payments USING btree (merchant_id, payment_id) WHERE
+CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id, merchant_id) WHERE
     (amount_late > 0);
 
 -- TRIGGER fraud_prevention_logs fraud_prevention_logs_are_history

@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS placeholder_gateway.operations (
     -- What it said before, oldest first; the webhooks are told from this.
     earlier          jsonb NOT NULL DEFAULT '[]',
     -- The kind of movement that a success of this makes; null: none.
-    moves            text CHECK (moves IN ('charge', 'reservation', 'capture', 'release', 'refund')),
+    moves            text
+        CHECK (moves IN ('charge', 'reservation', 'capture', 'release', 'refund')),
     -- How many times it was asked, and which of these times it acted; null: never so far.
     calls            integer NOT NULL DEFAULT 1,
     done_call        integer,

@@ -151,7 +151,8 @@ class NotFound:
 
 
 Outcome = Succeeded | Authorized | RequiresAction | Pending | Declined | NotSent | Unknown
-LookupOutcome = Outcome | NotFound
+#: A look-up that could not be made says nothing of what it looked for, so it is never ``NotSent``.
+LookupOutcome = Succeeded | Authorized | RequiresAction | Pending | Declined | Unknown | NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import Money
 from paykeel.payments.model import encode
 from paykeel.payments.moves import Attempt
-from paykeel.payments.resources import answer_duplicate, ask
+from paykeel.payments.resources import answer_duplicate, ask, look_up
 from paykeel.payments.settle import SQL, gateway_reference, operation_answer
 
 if TYPE_CHECKING:
@@ -153,15 +153,15 @@ async def perform(
 ) -> Outcome:
     """Ask the gateway to do what an attempt says, under the attempt's reference."""
     deadline_ms = resources.settings.gateway_ms_max
-    charged_under = gateway_reference(payment.merchant_id, payment.idempotency_key).hex()
+    charged_under = gateway_reference(payment.merchant_id, payment.idempotency_key)
     request = FollowUpRequest(
         reference=attempt.reference.hex(),
-        charge_reference=charged_under,
+        charge_reference=charged_under.hex(),
         amount=Money(attempt.amount, payment.currency),
         final=attempt.final,
         data=attempt.data,
     )
-    outcome: LookupOutcome
+    outcome: Outcome | LookupOutcome
     match attempt.operation:
         case "capture":
             outcome = await ask(gateway.capture(request, deadline_ms), deadline_ms)
@@ -173,7 +173,7 @@ async def perform(
             outcome = await ask(gateway.complete(request, deadline_ms), deadline_ms)
         case _:
             # This gateway learns of the buyer's step from the buyer; it is merely asked.
-            outcome = await ask(gateway.lookup(charged_under, deadline_ms), deadline_ms)
+            outcome = await look_up(gateway, charged_under, deadline_ms)
     return Unknown("not found") if isinstance(outcome, NotFound) else outcome
 
 

@@ -18,7 +18,7 @@ from paykeel.payments.cancel import releasable
 from paykeel.payments.moves import Attempt, Defer
 from paykeel.payments.operations import Operation, open_operation, perform
 from paykeel.payments.purchase import charge
-from paykeel.payments.resources import ask
+from paykeel.payments.resources import look_up
 from paykeel.payments.settle import SQL, gateway_reference
 from paykeel.payments.states import TERMINAL, Status
 
@@ -107,7 +107,7 @@ async def _outcome(
     charged_under = gateway_reference(payment.merchant_id, payment.idempotency_key)
     # A completion shows in the charge that it completes.
     reference = charged_under if attempt.operation == "complete" else attempt.reference
-    outcome = await ask(gateway.lookup(reference.hex(), deadline_ms), deadline_ms)
+    outcome = await look_up(gateway, reference, deadline_ms)
     if not isinstance(outcome, NotFound):
         return outcome
     capabilities = gateway.capabilities

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from paykeel.db.pool import Database
     from paykeel.fraud import FraudPreventionService
+    from paykeel.gateways.port import Gateway, Outcome
     from paykeel.gateways.registry import Gateways
     from paykeel.idempotency import IdempotencyService, StoredKey
     from paykeel.merchants import MerchantService
@@ -87,7 +88,16 @@ class Resources:
         )
 
 
-async def ask(call: Awaitable[LookupOutcome], deadline_ms: int) -> LookupOutcome:
+async def look_up(gateway: Gateway, reference: bytes, deadline_ms: int) -> LookupOutcome:
+    """Ask how the operation with our reference stands."""
+    outcome = await ask(gateway.lookup(reference.hex(), deadline_ms), deadline_ms)
+    # An adapter that could not even ask knows nothing of what was asked about.
+    return Unknown("look-up not sent") if isinstance(outcome, NotSent) else outcome
+
+
+async def ask(
+    call: Awaitable[Outcome | LookupOutcome], deadline_ms: int
+) -> Outcome | LookupOutcome:
     """Wait for a gateway's answer; whatever is not an answer in time is ``Unknown``.
 
     No connection is held and no transaction is open while this waits.

@@ -112,7 +112,8 @@ CREATE TABLE payments (
     merchant_id uuid NOT NULL REFERENCES merchants,
     payment_id uuid NOT NULL,
     -- One key, one payment, for as long as the payment exists.
-    idempotency_key text COLLATE "C" NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
+    idempotency_key text COLLATE "C" NOT NULL
+        CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
     status text COLLATE "C" NOT NULL CHECK (status IN (
         'pending', 'in_review', 'requires_action', 'processing', 'authorized',
         'succeeded', 'failed', 'blocked', 'canceled', 'expired')),
@@ -157,11 +158,14 @@ CREATE TABLE payments (
     CONSTRAINT payments_authorized_within_amount CHECK (amount_authorized <= amount),
     CONSTRAINT payments_captured_within_authorized CHECK (amount_captured <= amount_authorized),
     CONSTRAINT payments_refunded_within_captured CHECK (amount_refunded <= amount_captured),
-    CONSTRAINT payments_finished_when_final CHECK (
-        (finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'blocked', 'canceled', 'expired'))),
-    CONSTRAINT payments_captured_when_succeeded CHECK (status <> 'succeeded' OR amount_captured > 0),
-    CONSTRAINT payments_reason_when_failed CHECK ((failure_reason IS NOT NULL) = (status IN ('failed', 'blocked'))),
-    CONSTRAINT payments_next_action_when_required CHECK ((next_action IS NOT NULL) = (status = 'requires_action'))
+    CONSTRAINT payments_finished_when_final CHECK ((finished_at IS NOT NULL)
+        = (status IN ('succeeded', 'failed', 'blocked', 'canceled', 'expired'))),
+    CONSTRAINT payments_captured_when_succeeded CHECK (
+        status <> 'succeeded' OR amount_captured > 0),
+    CONSTRAINT payments_reason_when_failed CHECK (
+        (failure_reason IS NOT NULL) = (status IN ('failed', 'blocked'))),
+    CONSTRAINT payments_next_action_when_required CHECK (
+        (next_action IS NOT NULL) = (status = 'requires_action'))
 ) WITH (fillfactor = 85);
 
 -- A merchant finds an order's payments by its own reference.
@@ -176,7 +180,8 @@ CREATE TABLE payment_attempts (
     merchant_id uuid NOT NULL,
     payment_id uuid NOT NULL,
     attempt_no smallint NOT NULL CHECK (attempt_no >= 1),
-    operation text COLLATE "C" NOT NULL CHECK (operation IN ('charge', 'complete', 'capture', 'void', 'refund')),
+    operation text COLLATE "C" NOT NULL
+        CHECK (operation IN ('charge', 'complete', 'capture', 'void', 'refund')),
     -- Our reference at the gateway and its idempotency key there: a hash of merchant, key, number.
     reference bytea NOT NULL CHECK (octet_length(reference) = 32),
     -- The caller's key of this operation; the charge's is the payment's.
@@ -203,7 +208,8 @@ CREATE TABLE payment_attempts (
 CREATE UNIQUE INDEX payment_attempts_one_open ON payment_attempts (payment_id, merchant_id)
     WHERE state = 'open';
 -- What the sweep reads: only what is still watched is in it.
-CREATE INDEX payment_attempts_due ON payment_attempts (recover_at, merchant_id) WHERE state <> 'done';
+CREATE INDEX payment_attempts_due ON payment_attempts (recover_at, merchant_id)
+    WHERE state <> 'done';
 -- The keys of captures and cancellations stay as long as their payment.
 CREATE UNIQUE INDEX payment_attempts_one_per_key ON payment_attempts (idempotency_key, merchant_id)
     WHERE idempotency_key IS NOT NULL;
@@ -245,8 +251,10 @@ CREATE TRIGGER payment_events_are_history BEFORE UPDATE OR DELETE OR TRUNCATE ON
 -- The claim of a key, and the answer that every repetition gets, byte for byte.
 CREATE TABLE payment_idempotency (
     merchant_id uuid NOT NULL,
-    idempotency_key text COLLATE "C" NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
-    operation text COLLATE "C" NOT NULL CHECK (operation IN ('purchase', 'complete', 'capture', 'cancel')),
+    idempotency_key text COLLATE "C" NOT NULL
+        CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
+    operation text COLLATE "C" NOT NULL
+        CHECK (operation IN ('purchase', 'complete', 'capture', 'cancel')),
     fingerprint bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
     fingerprint_version smallint NOT NULL DEFAULT 1,
     payment_id uuid NOT NULL,
@@ -282,7 +290,8 @@ CREATE TABLE fraud_prevention_logs (
     merchant_id uuid NOT NULL,
     log_id uuid NOT NULL,
     payment_id uuid NOT NULL,
-    decision text COLLATE "C" NOT NULL CHECK (decision IN ('allow', 'challenge', 'review', 'block')),
+    decision text COLLATE "C" NOT NULL
+        CHECK (decision IN ('allow', 'challenge', 'review', 'block')),
     rules jsonb NOT NULL DEFAULT '[]',
     facts jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,

@@ -8,7 +8,8 @@ from typing import assert_never
 
 from paykeel.errors import InvalidField
 from paykeel.gateways.placeholder.answers import Answer, decode, encode
-from paykeel.gateways.placeholder.books import LAPSED, AskedCharge, AskedFollowUp, Operation
+from paykeel.gateways.placeholder.books import LAPSED
+from paykeel.gateways.placeholder.rows import AskedCharge, AskedFollowUp, Operation
 from paykeel.gateways.placeholder.tokens import (
     DOES_NOTHING_FIRST,
     End,

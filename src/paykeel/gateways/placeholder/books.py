@@ -7,7 +7,7 @@ transaction: claim the reference, lock the charge, add up, decide, write.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from paykeel.db.coalescer import Coalescer
@@ -16,6 +16,7 @@ from paykeel.db.sql import load
 from paykeel.errors import DatabaseUnavailable
 from paykeel.gateways.placeholder.answers import decode, encode
 from paykeel.gateways.placeholder.listening import BROKEN
+from paykeel.gateways.placeholder.rows import AskedCharge, AskedFollowUp, History, Operation
 from paykeel.gateways.placeholder.rules import Charge, Decision, Totals, moved_by
 from paykeel.gateways.placeholder.tokens import DOES_NOTHING_FIRST, Step, find_script
 from paykeel.gateways.port import Authorized, Declined, DeclineReason, NotSent, Succeeded, Unknown
@@ -23,7 +24,6 @@ from paykeel.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
     import asyncpg
 
@@ -32,79 +32,6 @@ QUERIES = load("paykeel.gateways.placeholder")
 LAPSED = Declined(DeclineReason.AUTHORIZATION_EXPIRED, "authorization_expired")
 #: The most operations that one statement settles.
 _SETTLE_ROWS_MAX = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedCharge:
-    """A charge on its way into the books, with the end that its token gives it."""
-
-    reference: str
-    fingerprint: bytes
-    amount: int
-    currency: str
-    merchant_id: str
-    payment_id: str
-    payment_method: str
-    moves: str | None
-    #: JSON, as :func:`encode` writes it; nothing: it does not show before ``delay_ms``.
-    answer: str | None
-    later: str | None
-    earlier: str
-    delay_ms: int | None
-    #: Whether the first call does it; otherwise the next one does.
-    does: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedFollowUp:
-    """A follow-up on its way into the books."""
-
-    reference: str
-    kind: str
-    charge_reference: str
-    fingerprint: bytes
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation as the books have it."""
-
-    reference: str
-    fingerprint: bytes
-    payment_method: str
-    answer: Mapping[str, Any] | None
-    settles_at: datetime | None
-    calls: int
-    done_call: int | None
-    #: Whether its time has come, so that it must be settled and read again.
-    due: bool
-    #: How long until then.
-    wait_ms: int | None
-
-    @classmethod
-    def of(cls, row: asyncpg.Record) -> Operation:
-        """Read a row."""
-        fields = dict(row)
-        fields["answer"] = None if fields["answer"] is None else json.loads(fields["answer"])
-        fields["due"] = bool(fields["due"])
-        return cls(**fields)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Everything that was said of one operation."""
-
-    reference: str
-    kind: str
-    merchant_id: str
-    payment_id: str
-    payment_method: str
-    answer: Mapping[str, Any] | None
-    earlier: Sequence[Mapping[str, Any]]
-    settles_at: datetime | None
-    created_at: datetime
 
 
 class Books:
@@ -237,7 +164,7 @@ class Books:
         values = {"reference": reference}
         rows = await fetch_on(connection, QUERIES["lock_charge"], values)
         if rows and rows[0]["due"]:
-            await self._settle(connection, reference)
+            await self._settle_one(connection, reference)
             rows = await fetch_on(connection, QUERIES["lock_charge"], values)
         if not rows or rows[0]["done_call"] is None:
             return None
@@ -290,7 +217,8 @@ class Books:
         """Return how an operation stands now; nothing: it was never heard of."""
         row = await self.database.fetchrow(QUERIES["find_operation"], reference=reference)
         if row is not None and row["due"]:
-            await self.settle(reference)
+            async with self.database.connection() as connection, connection.transaction():
+                await self._settle_one(connection, reference)
             row = await self.database.fetchrow(QUERIES["find_operation"], reference=reference)
         return None if row is None else Operation.of(row)
 
@@ -305,27 +233,34 @@ class Books:
         fields["earlier"] = json.loads(fields["earlier"])
         return History(**fields)
 
-    async def settle(self, reference: str | None = None) -> None:
-        """Do what has become due: of one operation, or of all of them."""
-        while True:
-            async with self.database.connection() as connection, connection.transaction():
-                full = await self._settle(connection, reference)
-            if not full:
-                return
+    async def settle(self) -> None:
+        """Do everything whose time has come."""
+        full = True
+        while full:
+            due = await self.database.fetch(QUERIES["find_due"], rows_max=_SETTLE_ROWS_MAX)
+            full = len(due) == _SETTLE_ROWS_MAX
+            pending = [row["reference"] for row in due if row["status"] != "authorized"]
+            if pending:
+                async with self.database.connection() as connection:
+                    await self._settle(connection, pending)
+            for row in due:
+                if row["status"] == "authorized":
+                    async with self.database.connection() as connection, connection.transaction():
+                        await self._lapse(connection, row["reference"])
 
-    async def _settle(self, connection: Connection, reference: str | None) -> bool:
-        """Settle some of what is due; true means that there may be more."""
-        some = {"reference": reference, "rows_max": _SETTLE_ROWS_MAX}
-        lapsed = encode(LAPSED)
-        settled = await fetch_on(
-            connection,
-            QUERIES["settle_due"],
-            {**some, "lapsed": lapsed, "authorization_ms": self._authorization_ms},
-        )
-        lapsing = await fetch_on(connection, QUERIES["find_lapsed"], some)
-        for row in lapsing:
-            await self._lapse(connection, row["reference"])
-        return max(len(settled), len(lapsing)) == _SETTLE_ROWS_MAX
+    async def _settle_one(self, connection: Connection, reference: str) -> None:
+        """Do one operation whose time has come, whatever it is, in the caller's transaction."""
+        await self._settle(connection, [reference])
+        await self._lapse(connection, reference)
+
+    async def _settle(self, connection: Connection, references: Sequence[str]) -> None:
+        """Give what is pending or in flight its later answer."""
+        values = {
+            "references": references,
+            "lapsed": encode(LAPSED),
+            "authorization_ms": self._authorization_ms,
+        }
+        await fetch_on(connection, QUERIES["settle_due"], values)
 
     async def _lapse(self, connection: Connection, reference: str) -> None:
         """Release what a reservation still holds; one that was used keeps its answer."""

@@ -24,8 +24,9 @@ from paykeel.gateways.placeholder.asking import (
     malformed,
     outcome_of,
 )
-from paykeel.gateways.placeholder.books import Books, Operation
+from paykeel.gateways.placeholder.books import Books
 from paykeel.gateways.placeholder.listening import Deadline, listen
+from paykeel.gateways.placeholder.rows import Operation
 from paykeel.gateways.placeholder.tokens import Step, Wire, find_script
 from paykeel.gateways.port import (
     Capabilities,
@@ -222,7 +223,7 @@ class PlaceholderGateway:
             case Operation() if found.answer is None:
                 return NotFound()
             case Operation():
-                return outcome_of(found)
+                return _as_found(found)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify and read a webhook.
@@ -250,7 +251,7 @@ class PlaceholderGateway:
         done = await self._books.complete_action(
             reference, lambda charge: rules.decide_completion(charge, result, own_id)
         )
-        return NotFound() if done is None or done.answer is None else outcome_of(done)
+        return NotFound() if done is None or done.answer is None else _as_found(done)
 
     async def webhooks(self, reference: str) -> list[tuple[dict[str, str], bytes]]:
         """Return the webhooks of an operation so far, signed now, in the order of delivery."""
@@ -378,3 +379,9 @@ def _books(database: Database, options: PlaceholderOptions) -> Books:
         lanes=options.batch_lanes,
         queue_max=options.queue_rows_max,
     )
+
+
+def _as_found(operation: Operation) -> LookupOutcome:
+    """Return the answer of an operation; what stands in the books was sent."""
+    outcome = outcome_of(operation)
+    return Unknown("not_sent") if isinstance(outcome, NotSent) else outcome

@@ -15,7 +15,7 @@ from paykeel.gateways.port import BadNotice, Notice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paykeel.gateways.placeholder.books import History
+    from paykeel.gateways.placeholder.rows import History
 
 SIGNATURE_HEADER = "placeholder-signature"
 #: How far a webhook's time may be from ours, in either direction.

@@ -180,20 +180,27 @@ FROM placeholder_gateway.operations
 WHERE reference = :charge_reference AND kind = 'charge'
 RETURNING movement_id;
 
+-- name: find_due
+-- Some operations whose time has come, those with the oldest time first; no row means none.
+SELECT reference, status
+FROM placeholder_gateway.operations
+WHERE later IS NOT NULL AND settles_at <= statement_timestamp()
+ORDER BY settles_at
+LIMIT :rows_max;
+
 -- name: settle_due
--- Gives the operations whose time has come (all, or one reference) their later answer and moves
--- their money; no row means that none was due. Reservations that lapse are left to find_lapsed. A
--- late reservation gets its own end, in :authorization_ms.
+-- Gives those of these operations whose time has come their later answer and moves their money; no
+-- row means that none was due. Reservations that lapse are left to lock_lapsed. A reservation made
+-- late gets its own end, in :authorization_ms. Rows are locked in the order that charges use.
 WITH due AS (
     SELECT reference, settles_at
     FROM placeholder_gateway.operations
     WHERE
-        later IS NOT NULL
+        reference = ANY (:references::text[])
+        AND later IS NOT NULL
         AND settles_at <= clock_timestamp()
         AND status <> 'authorized'
-        AND (:reference::text IS NULL OR reference = :reference::text)
     ORDER BY reference
-    LIMIT :rows_max::integer
     FOR UPDATE
 ), settled AS (
     UPDATE placeholder_gateway.operations AS held
@@ -227,18 +234,6 @@ WITH due AS (
     WHERE moves IS NOT NULL AND status IN ('succeeded', 'authorized')
 )
 SELECT reference FROM settled;
-
--- name: find_lapsed
--- The reservations (all, or one reference) whose time is over; no row means none.
-SELECT reference
-FROM placeholder_gateway.operations
-WHERE
-    later IS NOT NULL
-    AND settles_at <= clock_timestamp()
-    AND status = 'authorized'
-    AND (:reference::text IS NULL OR reference = :reference::text)
-ORDER BY reference
-LIMIT :rows_max::integer;
 
 -- name: lock_lapsed
 -- A reservation whose time is over, locked; no row means that another one was faster.

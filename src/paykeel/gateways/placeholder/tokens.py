@@ -129,100 +129,99 @@ _PENDING = Step(end=End.PENDING_THEN_SUCCEEDS, delay_ms=PENDING_MS)
 _PENDING_DECLINED = Step(end=End.PENDING_THEN_DECLINED, delay_ms=PENDING_MS)
 
 
-def _charges() -> tuple[Script, ...]:
-    """Return the tokens that script the charge itself, declines aside."""
-    return (
-        Script(name="pm_ok", about="Succeeds. `pm_ok_<anything>` too: as many as you like."),
-        *(Script(name=name, about="Succeeds, like `pm_ok`.") for name in _LOOK_ALIKES),
-        Script(
-            name="pm_requires_action",
-            about="The buyer must do a step first: then `complete`, with `authenticated`, `failed` "
-            "or `abandoned`.",
-            charge=Step(end=End.NEEDS_ACTION),
-        ),
-        Script(
-            name="pm_pending_then_succeeded",
-            about=f"Pending; succeeds {PENDING_MS} ms later.",
-            charge=_PENDING,
-            takes_ms=True,
-        ),
-        Script(
-            name="pm_pending_then_declined",
-            about=f"Pending; declined (`card_declined`) {PENDING_MS} ms later.",
-            charge=_PENDING_DECLINED,
-            takes_ms=True,
-        ),
-        Script(
-            name="pm_slow",
-            about=f"Done and answered only after {SLOW_MS} ms, even when the caller has given up. "
-            "Until then nothing of it is seen.",
-            charge=Step(wire=Wire.SLOW, delay_ms=SLOW_MS),
-            takes_ms=True,
-        ),
-        Script(
-            name="pm_timeout",
-            about="The first call hangs until the deadline and does nothing; a repeat succeeds.",
-            charge=Step(wire=Wire.HANGS_BEFORE),
-        ),
-        Script(
-            name="pm_timeout_then_succeeded",
-            about="The money moves, then silence until the deadline; later calls get the truth.",
-            charge=Step(wire=Wire.HANGS_AFTER),
-        ),
-        Script(
-            name="pm_timeout_then_declined",
-            about="Declined (`card_declined`), then silence until the deadline; later calls get "
-            "the truth.",
-            charge=Step(end=End.DECLINED, wire=Wire.HANGS_AFTER),
-        ),
-        Script(
-            name="pm_lost_response",
-            about="The money moves, then the connection breaks (`ConnectionResetError`).",
-            charge=Step(wire=Wire.BREAKS_AFTER),
-        ),
-        Script(
-            name="pm_5xx_before",
-            about="The first call meets a server error and does nothing; a repeat succeeds.",
-            charge=Step(wire=Wire.FAILS_BEFORE),
-        ),
-        Script(
-            name="pm_5xx_after",
-            about="The money moves, then the first call meets a server error.",
-            charge=Step(wire=Wire.FAILS_AFTER),
-        ),
-        Script(
-            name="pm_not_sent",
-            about="The first call finds no connection and does nothing; a repeat succeeds.",
-            charge=Step(wire=Wire.NOT_SENT),
-        ),
-        Script(
-            name="pm_wrong_amount",
-            about="Moves, and echoes, one minor unit more than asked.",
-            charge=Step(surplus=1),
-        ),
-        Script(
-            name="pm_wrong_currency",
-            about="Moves, and echoes, another currency: USD, or EUR when USD was asked.",
-            charge=Step(other_currency=True),
-        ),
-        Script(
-            name="pm_garbage",
-            about="The money moves, and the first call returns what is no outcome at all.",
-            charge=Step(wire=Wire.GARBAGE),
-        ),
-        Script(
-            name="pm_duplicate_webhook",
-            about="Succeeds; its webhooks come twice each and out of order.",
-            webhooks_twice=True,
-        ),
-        Script(
-            name="pm_authorization_expires",
-            about="Succeeds; with manual capture, what is not captured by then is released after "
-            f"{SLOW_MS} ms.",
-            authorization_ms=SLOW_MS,
-            takes_ms=True,
-        ),
-    )
+#: The tokens that script the charge itself, declines aside.
+_CHARGES: tuple[Script, ...] = (
+    Script(name="pm_ok", about="Succeeds. `pm_ok_<anything>` too: as many as you like."),
+    *(Script(name=name, about="Succeeds, like `pm_ok`.") for name in _LOOK_ALIKES),
+    Script(
+        name="pm_requires_action",
+        about="The buyer must do a step first: then `complete`, with `authenticated`, `failed` "
+        "or `abandoned`.",
+        charge=Step(end=End.NEEDS_ACTION),
+    ),
+    Script(
+        name="pm_pending_then_succeeded",
+        about=f"Pending; succeeds {PENDING_MS} ms later.",
+        charge=_PENDING,
+        takes_ms=True,
+    ),
+    Script(
+        name="pm_pending_then_declined",
+        about=f"Pending; declined (`card_declined`) {PENDING_MS} ms later.",
+        charge=_PENDING_DECLINED,
+        takes_ms=True,
+    ),
+    Script(
+        name="pm_slow",
+        about=f"Done and answered only after {SLOW_MS} ms, even when the caller has given up. "
+        "Until then nothing of it is seen.",
+        charge=Step(wire=Wire.SLOW, delay_ms=SLOW_MS),
+        takes_ms=True,
+    ),
+    Script(
+        name="pm_timeout",
+        about="The first call hangs until the deadline and does nothing; a repeat succeeds.",
+        charge=Step(wire=Wire.HANGS_BEFORE),
+    ),
+    Script(
+        name="pm_timeout_then_succeeded",
+        about="The money moves, then silence until the deadline; later calls get the truth.",
+        charge=Step(wire=Wire.HANGS_AFTER),
+    ),
+    Script(
+        name="pm_timeout_then_declined",
+        about="Declined (`card_declined`), then silence until the deadline; later calls get "
+        "the truth.",
+        charge=Step(end=End.DECLINED, wire=Wire.HANGS_AFTER),
+    ),
+    Script(
+        name="pm_lost_response",
+        about="The money moves, then the connection breaks (`ConnectionResetError`).",
+        charge=Step(wire=Wire.BREAKS_AFTER),
+    ),
+    Script(
+        name="pm_5xx_before",
+        about="The first call meets a server error and does nothing; a repeat succeeds.",
+        charge=Step(wire=Wire.FAILS_BEFORE),
+    ),
+    Script(
+        name="pm_5xx_after",
+        about="The money moves, then the first call meets a server error.",
+        charge=Step(wire=Wire.FAILS_AFTER),
+    ),
+    Script(
+        name="pm_not_sent",
+        about="The first call finds no connection and does nothing; a repeat succeeds.",
+        charge=Step(wire=Wire.NOT_SENT),
+    ),
+    Script(
+        name="pm_wrong_amount",
+        about="Moves, and echoes, one minor unit more than asked.",
+        charge=Step(surplus=1),
+    ),
+    Script(
+        name="pm_wrong_currency",
+        about="Moves, and echoes, another currency: USD, or EUR when USD was asked.",
+        charge=Step(other_currency=True),
+    ),
+    Script(
+        name="pm_garbage",
+        about="The money moves, and the first call returns what is no outcome at all.",
+        charge=Step(wire=Wire.GARBAGE),
+    ),
+    Script(
+        name="pm_duplicate_webhook",
+        about="Succeeds; its webhooks come twice each and out of order.",
+        webhooks_twice=True,
+    ),
+    Script(
+        name="pm_authorization_expires",
+        about="Succeeds; with manual capture, what is not captured by then is released after "
+        f"{SLOW_MS} ms.",
+        authorization_ms=SLOW_MS,
+        takes_ms=True,
+    ),
+)
 
 
 def _declines() -> tuple[Script, ...]:
@@ -299,7 +298,7 @@ def _follow_ups() -> tuple[Script, ...]:
 
 #: Every token that is known, in the order of the reference page.
 SCRIPTS: Mapping[str, Script] = MappingProxyType(
-    {script.name: script for script in (*_charges(), *_declines(), *_follow_ups())}
+    {script.name: script for script in (*_CHARGES, *_declines(), *_follow_ups())}
 )
 
 _TIMED = re.compile(r"(pm_[a-z0-9_]+?)_([0-9]{1,6})", re.ASCII)
