@@ -31,6 +31,7 @@ def charge_of(
         buyer_id="buyer",
         description=None,
         merchant_id=merchant_id,
+        idempotency_key=f"order-{secrets.token_hex(8)}",
         payment_id=payment_id or secrets.token_hex(8),
     )
 

@@ -166,8 +166,12 @@ class ChargeRequest:
     capture: bool
     buyer_id: str
     description: str | None
-    #: Facts to find the payment by in the gateway's own screens.
+    #: By these two a payment is found again, in the gateway's screens and from its webhooks. They
+    #: are the same in every repetition of the request, as all above are.
     merchant_id: str
+    idempotency_key: str
+    #: Ours, for people. It differs if the database ever forgets a payment that it had acknowledged,
+    #: so an adapter must not send it where the gateway compares repeated requests.
     payment_id: str
 
 
@@ -198,6 +202,7 @@ class Notice:
     #: Ours, when the gateway gives back what it was told with the charge. They only help to find
     #: the payment; the reference is what must agree.
     merchant_id: str | None = None
+    idempotency_key: str | None = None
     payment_id: str | None = None
 
 

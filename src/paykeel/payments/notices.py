@@ -24,15 +24,9 @@ async def take_notice(resources: Resources, notice: Notice) -> Payment:
     Raises:
         NotFound: No payment of ours was sent under the notice's reference.
     """
-    if notice.merchant_id is None or notice.payment_id is None:
-        raise NotFound("The notice does not say which payment it is about.")
-    try:
-        merchant_id, payment_id = UUID(notice.merchant_id), UUID(notice.payment_id)
-    except ValueError as error:
-        raise NotFound("The notice names no payment of ours.") from error
-    payment = await resources.settler.get(merchant_id, payment_id)
+    payment = await _find(resources, notice)
     rows = await resources.database.fetch(
-        SQL["get_attempts"], merchant_id=merchant_id, payment_id=payment_id
+        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
     )
     for row in rows:
         # What the gateway gave back only helps to find it; the reference is what must agree.
@@ -45,3 +39,26 @@ async def take_notice(resources: Resources, notice: Notice) -> Payment:
             )
             return settled
     raise NotFound("Nothing of this payment was sent under that reference.")
+
+
+async def _find(resources: Resources, notice: Notice) -> Payment:
+    """Find the payment by its id or, should the database have forgotten that, by its key."""
+    merchant_id, payment_id = _id(notice.merchant_id), _id(notice.payment_id)
+    if merchant_id is not None and payment_id is not None:
+        try:
+            return await resources.settler.get(merchant_id, payment_id)
+        except NotFound:
+            pass
+    if merchant_id is not None and notice.idempotency_key is not None:
+        stored = await resources.idempotency.find(merchant_id, notice.idempotency_key)
+        if stored is not None:
+            return await resources.settler.get(merchant_id, stored.payment_id)
+    raise NotFound("The notice names no payment of ours.")
+
+
+def _id(text: str | None) -> UUID | None:
+    """Read an id, if it is one."""
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None

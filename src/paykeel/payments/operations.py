@@ -67,6 +67,7 @@ async def operate(
         if duplicate is not None:
             return duplicate
         payment = await resources.settler.get(merchant_id, payment_id)
+        resources.settler.check_hook(payment)
         amount = operation.amount_of(payment)
         attempt = await open_operation(resources, payment, operation, amount, key, mark)
         if attempt is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paykeel.clock import new_id
-from paykeel.errors import DatabaseUnavailable, OutcomeUnknown, TermsNotAccepted
+from paykeel.errors import DatabaseUnavailable, OutcomeUnknown, PaykeelError, TermsNotAccepted
 from paykeel.fraud import Decision, Purchase, Verdict
 from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
@@ -31,25 +31,41 @@ PATH = "/v1/purchases"
 OPEN_TRIES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with its key and its fingerprint."""
+
+    request: PurchaseRequest
+    key: str
+    fingerprint: bytes
+
+
 async def purchase(
     resources: Resources, merchant_id: UUID, request: PurchaseRequest, raw_key: str | None
 ) -> tuple[Payment, Answer]:
     """Run one purchase; at most one movement for each merchant and key, whatever happens."""
     key = check_key(raw_key)
+    asked = Asked(request, key, fingerprint("POST", PATH, request.document()))
     merchant = await resources.merchants.get(merchant_id)
-    merchant.check_purchase(request.amount, request.currency)
-    gateway = resources.gateways.for_mode(merchant.mode)
+    try:
+        merchant.check_purchase(request.amount, request.currency)
+        gateway = resources.gateways.for_mode(merchant.mode)
+    except PaykeelError:
+        # What was answered once is answered again, whatever has changed about the merchant since.
+        if (duplicate := await _answer_duplicate(resources, merchant_id, asked)) is None:
+            raise
+        return duplicate
 
     # judge: pure, before anything is written
     decision = resources.fraud.judge(_facts(merchant_id, request))
-    candidate = _candidate(resources, merchant_id, request, key, gateway.name, decision)
+    candidate = _candidate(resources, merchant_id, asked, gateway.name, decision)
 
     # open: claim the key; payment and watched attempt commit before anything is sent
     for _ in range(OPEN_TRIES):
         opened = await _open(resources, candidate)
         if opened.opened:
             break
-        duplicate = await _answer_duplicate(resources, merchant_id, request, candidate)
+        duplicate = await _answer_duplicate(resources, merchant_id, asked)
         if duplicate is not None:
             return duplicate
         if opened.terms_missing:
@@ -89,6 +105,7 @@ async def charge(
         buyer_id=payment.buyer_id,
         description=payment.description,
         merchant_id=str(payment.merchant_id),
+        idempotency_key=payment.idempotency_key,
         payment_id=str(payment.payment_id),
     )
     outcome = await ask(gateway.charge(request, deadline_ms), deadline_ms)
@@ -109,7 +126,7 @@ async def _open(resources: Resources, candidate: Candidate) -> Opened:
 
 
 async def _answer_duplicate(
-    resources: Resources, merchant_id: UUID, request: PurchaseRequest, candidate: Candidate
+    resources: Resources, merchant_id: UUID, asked: Asked
 ) -> tuple[Payment, Answer] | None:
     """Answer a request whose key is taken."""
 
@@ -117,13 +134,13 @@ async def _answer_duplicate(
         if (stored.operation or "purchase") != "purchase" or stored.attempt_operation is not None:
             return ["operation"]
         first = as_requested(payment).document()
-        return [name for name, value in request.document().items() if first[name] != value]
+        return [name for name, value in asked.request.document().items() if first[name] != value]
 
     return await answer_duplicate(
         resources,
         merchant_id,
-        candidate.payment.idempotency_key,
-        candidate.fingerprint,
+        asked.key,
+        asked.fingerprint,
         differences,
         purchase_answer,
     )
@@ -169,20 +186,15 @@ def _facts(merchant_id: UUID, request: PurchaseRequest) -> Purchase:
 
 
 def _candidate(
-    resources: Resources,
-    merchant_id: UUID,
-    request: PurchaseRequest,
-    key: str,
-    gateway_name: str,
-    decision: Decision,
+    resources: Resources, merchant_id: UUID, asked: Asked, gateway_name: str, decision: Decision
 ) -> Candidate:
     """Compose the payment as it will be when it is opened, and everything written with it."""
-    blocked = decision.verdict is Verdict.BLOCK
+    request, blocked = asked.request, decision.verdict is Verdict.BLOCK
     at = resources.database.now()
     payment = Payment(
         merchant_id=merchant_id,
         payment_id=new_id(),
-        idempotency_key=key,
+        idempotency_key=asked.key,
         status=Status.BLOCKED if blocked else Status.PENDING,
         version=1,
         amount=request.amount,
@@ -212,8 +224,8 @@ def _candidate(
     )
     return Candidate(
         payment=payment,
-        fingerprint=fingerprint("POST", PATH, request.document()),
-        gateway_reference=gateway_reference(merchant_id, key),
+        fingerprint=asked.fingerprint,
+        gateway_reference=gateway_reference(merchant_id, asked.key),
         decision=decision,
         answer=purchase_answer(payment) if blocked else None,
     )

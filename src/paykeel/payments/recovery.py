@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from paykeel.errors import PaykeelError
-from paykeel.gateways.port import Authorized, NotFound, RequiresAction, Unknown
+from paykeel.gateways.port import (
+    Authorized,
+    Declined,
+    DeclineReason,
+    NotFound,
+    RequiresAction,
+    Unknown,
+)
 from paykeel.payments.cancel import releasable
 from paykeel.payments.moves import Attempt, Defer
 from paykeel.payments.operations import Operation, open_operation, perform
@@ -75,8 +82,10 @@ async def _sweep_merchant(resources: Resources, merchant_id: UUID) -> int:
 
 async def _look(resources: Resources, merchant_id: UUID, row: Any) -> None:
     """Ask the gateway how one attempt stands, and let the answer take effect."""
-    attempt = Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS})
-    payment = await resources.settler.get(merchant_id, attempt.payment_id)
+    claimed = Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS})
+    payment, attempt = await resources.settler.read(merchant_id, claimed)
+    if attempt.state == "done":  # The request itself was faster.
+        return
     gateway = await resources.gateways.by_name(payment.gateway)
     if attempt.recover_count >= resources.settings.recovery_tries_alarm and attempt.state == "open":
         log.error(
@@ -90,7 +99,7 @@ async def _look(resources: Resources, merchant_id: UUID, row: Any) -> None:
     match outcome:
         case Defer():
             await resources.settler.defer(payment, attempt, outcome)
-        case RequiresAction() | Authorized() if _has_run_out(
+        case RequiresAction() | Authorized() | Declined() if _has_run_out(
             payment, attempt, outcome, gateway, row["age_ms"]
         ):
             await _expire(resources, gateway, payment)
@@ -138,6 +147,8 @@ def _has_run_out(
             return age_ms >= gateway.capabilities.action_ms_max
         case Authorized(), Status.AUTHORIZED:
             return age_ms >= gateway.capabilities.authorization_ms_max
+        case Declined(reason=DeclineReason.AUTHORIZATION_EXPIRED), Status.AUTHORIZED:
+            return True
         case _:
             return False
 

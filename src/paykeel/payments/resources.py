@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from paykeel.idempotency import Answer
 from paykeel.payments.moves import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from uuid import UUID
 
     from paykeel.db.pool import Database
@@ -53,6 +54,23 @@ ANSWERS = (
 _PAUSES_MS = (5, 10, 20, 50, 100, 200)
 
 
+class WaitingRoom:
+    """Where duplicates wait for the first request; who finds it full is told to come back."""
+
+    def __init__(self, places: int) -> None:
+        """Take how many may wait at once in this process."""
+        self.free = places
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place, and give it back."""
+        self.free -= 1
+        try:
+            yield
+        finally:
+            self.free += 1
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The parts that the stories of this room work with."""
@@ -65,8 +83,7 @@ class Resources:
     idempotency: IdempotencyService
     opener: Opener
     settler: Settler
-    #: How many duplicates may still begin to wait.
-    waiting: asyncio.Semaphore
+    waiting: WaitingRoom
 
     @property
     def lease_ms(self) -> int:
@@ -129,22 +146,11 @@ async def answer_duplicate(
         IdempotencyKeyReused: The key was used for another request; the error names the fields.
         IdempotencyInFlight: The first request has not finished within the time to wait.
     """
-    loop = asyncio.get_running_loop()
-    give_up = loop.time() + resources.settings.duplicate_wait_ms_max / 1000
-    if resources.waiting.locked():
-        give_up = loop.time()
-    async with resources.waiting:
-        pauses = chain(_PAUSES_MS, repeat(_PAUSES_MS[-1]))
-        while (
-            stored := await resources.idempotency.find(merchant_id, idempotency_key)
-        ) is not None:
-            if stored.fingerprint is not None and stored.fingerprint != fingerprint:
-                raise await _refuse_reuse(resources, merchant_id, stored, differences)
-            if not stored.in_flight or loop.time() >= give_up:
-                break
-            await asyncio.sleep(next(pauses) / 1000)
+    stored = await _wait_for_first(resources, merchant_id, idempotency_key, fingerprint)
     if stored is None:
         return None
+    if stored.fingerprint is not None and stored.fingerprint != fingerprint:
+        raise await _refuse_reuse(resources, merchant_id, stored, differences)
     if stored.in_flight:
         raise IdempotencyInFlight(
             "The first request with this key has not finished yet; repeat it in a moment.",
@@ -159,6 +165,28 @@ async def answer_duplicate(
         composed = compose(payment)
         answer = Answer(composed.status, composed.content_type, composed.body, replayed=True)
     return payment, answer
+
+
+async def _wait_for_first(
+    resources: Resources, merchant_id: UUID, idempotency_key: str, fingerprint: bytes
+) -> StoredKey | None:
+    """Look at a key until the first request has finished, the time is up, or it is another's."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + resources.settings.duplicate_wait_ms_max / 1000
+    stored = await resources.idempotency.find(merchant_id, idempotency_key)
+    if stored is None or not stored.in_flight or not resources.waiting.free:
+        return stored
+    pauses = chain(_PAUSES_MS, repeat(_PAUSES_MS[-1]))
+    with resources.waiting.place():
+        while (
+            stored is not None
+            and stored.in_flight
+            and stored.fingerprint == fingerprint
+            and loop.time() < give_up
+        ):
+            await asyncio.sleep(next(pauses) / 1000)
+            stored = await resources.idempotency.find(merchant_id, idempotency_key)
+    return stored
 
 
 async def _refuse_reuse(

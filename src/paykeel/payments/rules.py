@@ -22,7 +22,7 @@ from paykeel.gateways.port import (
 )
 from paykeel.money import Money
 from paykeel.payments.moves import Close, Decision, Defer, Move
-from paykeel.payments.states import TERMINAL, Status
+from paykeel.payments.states import TERMINAL, Status, is_allowed
 
 if TYPE_CHECKING:
     from paykeel.payments.model import Payment
@@ -34,15 +34,32 @@ UNDECIDED = frozenset({Status.PENDING, Status.PROCESSING, Status.REQUIRES_ACTION
 
 def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
     """Say what ``outcome`` of ``attempt`` does to ``payment`` as it stands now."""
+    decision: Decision
     match attempt.operation:
+        case "capture" | "void" | "refund" if attempt.state == "done":
+            return _repeated(attempt, outcome, waits)
         case "capture":
-            return _after_capture(payment, attempt, outcome, waits)
+            decision = _after_capture(payment, attempt, outcome, waits)
         case "void":
-            return _after_void(payment, attempt, outcome, waits)
+            decision = _after_void(payment, attempt, outcome, waits)
         case "refund":
-            return _after_refund(payment, attempt, outcome, waits)
+            decision = _after_refund(payment, attempt, outcome, waits)
         case _:
-            return _after_charge(payment, attempt, outcome, waits)
+            decision = _after_charge(payment, attempt, outcome, waits)
+    if isinstance(decision, Move) and not is_allowed(payment.status, decision.to_status):
+        # The database would refuse it at every look; a person has to hear of it instead.
+        where = f"no way from {payment.status} to {decision.to_status}"
+        return Defer("open", where, waits.again_ms, alarm=True)
+    return decision
+
+
+def _repeated(attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Let an operation that is over take effect no second time."""
+    moves_money = attempt.operation in {"capture", "refund"}
+    if moves_money and isinstance(outcome, Succeeded) and attempt.outcome != "succeeded":
+        # It was refused, and is done after all.
+        return Defer("open", "succeeded after its end", waits.again_ms, alarm=True)
+    return Close("repeated")
 
 
 def _after_charge(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
@@ -145,7 +162,8 @@ def _approved_late(
         return Close("superseded")
     if isinstance(outcome, Authorized) or payment.status is Status.SUCCEEDED:
         return Close("superseded")
-    if payment.amount_late or payment.amount_captured:
+    booked = any(event.type == "payment.late_money" for event in payment.timeline)
+    if booked or payment.amount_late or payment.amount_captured:
         return Close("booked")
     return Move(
         to_status=payment.status,
@@ -165,7 +183,7 @@ def _mismatch(
 ) -> Decision:
     """Raise the alarm: the gateway moved another amount than was asked for."""
     if payment.status not in UNDECIDED:
-        return Close("amount_mismatch")
+        return Defer("waiting", "amount_mismatch", waits.again_ms, alarm=True)
     move = _processing(payment, attempt.state, "amount_mismatch", waits, outcome.gateway_id)
     if isinstance(move, Defer):
         return replace(move, alarm=True)
@@ -267,20 +285,10 @@ def _after_void(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Wai
     """Decide after a cancellation or an expiry."""
     match outcome:
         case Succeeded():
-            if payment.status in TERMINAL:
-                return Close("superseded")
-            # What was captured before stays; only the rest is released.
-            end = (
-                Status.SUCCEEDED
-                if payment.amount_captured
-                else Status(attempt.ends_in or "canceled")
-            )
-            return Move(
-                to_status=end,
-                event_type=f"payment.{end}",
-                amount=payment.amount_captured or payment.amount,
-                attempt_outcome="succeeded",
-            )
+            return _released(payment, attempt)
+        case Declined() if payment.status is Status.AUTHORIZED and attempt.ends_in == "expired":
+            # Its time was over, and the gateway has nothing left to release.
+            return _released(payment, attempt)
         case Declined() | NotSent():
             reason = (
                 outcome.reason
@@ -294,6 +302,23 @@ def _after_void(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Wai
             return Defer("open", "pending", waits.again_ms)
         case _:
             assert_never(outcome)
+
+
+def _released(payment: Payment, attempt: Attempt) -> Decision:
+    """End a payment of which nothing is reserved any more; what was captured before stays."""
+    if payment.status in TERMINAL:
+        return Close("superseded")
+    end = Status(attempt.ends_in or "canceled")
+    if payment.amount_captured:
+        end = Status.SUCCEEDED
+    elif not is_allowed(payment.status, end):  # The buyer went on at the last moment.
+        end = Status.CANCELED
+    return Move(
+        to_status=end,
+        event_type=f"payment.{end}",
+        amount=payment.amount_captured or payment.amount,
+        attempt_outcome="succeeded",
+    )
 
 
 def _after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:

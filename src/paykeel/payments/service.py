@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from paykeel.errors import InvalidField
@@ -16,7 +15,7 @@ from paykeel.payments.open import Opener
 from paykeel.payments.purchase import purchase
 from paykeel.payments.recovery import sweep
 from paykeel.payments.resolve import Resolution, Stuck, list_stuck, resolve
-from paykeel.payments.resources import Resources
+from paykeel.payments.resources import Resources, WaitingRoom
 from paykeel.payments.settle import SQL, CompletionHook, Settler
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class PaymentService:
                 **limits,
             ),
             settler=Settler(database, hook, **limits),
-            waiting=asyncio.Semaphore(max(1, settings.duplicate_waiters_max)),
+            waiting=WaitingRoom(settings.duplicate_waiters_max),
         )
 
     async def purchase(

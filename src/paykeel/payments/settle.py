@@ -12,7 +12,7 @@ import structlog
 from paykeel.db.coalescer import Coalescer
 from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
-from paykeel.errors import DatabaseUnavailable, NotFound, OutcomeUnknown
+from paykeel.errors import DatabaseUnavailable, Misconfigured, NotFound, OutcomeUnknown
 from paykeel.metrics import writer_slot
 from paykeel.outbox import PURCHASE_COMPLETED, Message
 from paykeel.payments.answers import (
@@ -22,7 +22,7 @@ from paykeel.payments.answers import (
     purchase_answer,
 )
 from paykeel.payments.model import Event, Payment, encode
-from paykeel.payments.moves import Close, Defer, Move, apply
+from paykeel.payments.moves import Attempt, Close, Defer, Move, apply
 from paykeel.payments.rules import decide
 from paykeel.payments.states import CONCLUDED, TERMINAL, Status
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from paykeel.db.pool import Connection, Database
     from paykeel.gateways.port import Outcome
     from paykeel.idempotency import Answer
-    from paykeel.payments.moves import Attempt, Waits
+    from paykeel.payments.moves import Waits
 
 SQL = load("paykeel.payments")
 TRIES_MAX = 8
@@ -180,6 +180,22 @@ class Settler:
         )
         return payment_from_row(row, events)
 
+    async def read(self, merchant_id: UUID, attempt: Attempt) -> tuple[Payment, Attempt]:
+        """Read a payment and one of its attempts as they stand now.
+
+        The attempt is read last: whatever took effect for it before moved the payment, too, and
+        what takes effect later is refused by the payment's version.
+
+        Raises:
+            NotFound: This merchant has none such.
+        """
+        payment = await self.get(merchant_id, attempt.payment_id)
+        rows = await self._database.fetch(
+            SQL["get_attempts"], merchant_id=merchant_id, payment_id=attempt.payment_id
+        )
+        found = (Attempt(**row) for row in rows if row["attempt_no"] == attempt.attempt_no)
+        return payment, next(found, attempt)
+
     async def settle(
         self,
         payment: Payment,
@@ -206,7 +222,7 @@ class Settler:
                     raise OutcomeUnknown from error
                 await asyncio.sleep(pause / 1000)
                 try:
-                    payment = await self.get(payment.merchant_id, payment.payment_id)
+                    payment, attempt = await self.read(payment.merchant_id, attempt)
                 except DatabaseUnavailable:
                     continue
                 except NotFound:
@@ -229,6 +245,7 @@ class Settler:
             decision = decide(payment, attempt, outcome, waits)
             match decision:
                 case Move():
+                    self.check_hook(payment)
                     if evidence is not None:
                         decision = replace(decision, data={**decision.data, **evidence})
                     step = step_for(payment, attempt, decision, actor, self._database.now())
@@ -248,10 +265,24 @@ class Settler:
                     )
                     return payment, None
             try:
-                payment = await self.get(merchant_id, payment.payment_id)
+                payment, attempt = await self.read(merchant_id, attempt)
             except NotFound as error:
                 raise OutcomeUnknown from error
         raise OutcomeUnknown("The payment kept moving; recovery will settle it.")
+
+    def check_hook(self, payment: Payment) -> None:
+        """Refuse a payment that another process's hook completes: its rows would be missing.
+
+        Raises:
+            Misconfigured: This process does not have the hook that the payment was opened with.
+        """
+        mine = None if self.hook is None else self.hook.name
+        if payment.completion_hook not in {None, mine}:
+            raise Misconfigured(
+                f"The hook {payment.completion_hook} completes this purchase, and this process "
+                "does not have it.",
+                code="completion_hook_missing",
+            )
 
     async def write(self, step: Step) -> bool:
         """Write one step that was composed elsewhere; ``False`` when the payment has moved."""

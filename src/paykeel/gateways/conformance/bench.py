@@ -164,6 +164,7 @@ def charge_request(
         buyer_id="buyer-1",
         description="conformance kit",
         merchant_id="merchant-1",
+        idempotency_key=f"order-{secrets.token_hex(8)}",
         payment_id=secrets.token_hex(16),
     )
 
