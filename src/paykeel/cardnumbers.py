@@ -1,8 +1,8 @@
 """Card numbers never enter: this recognises them in text, before it is stored or logged.
 
 A card number is 13 to 19 digits, perhaps in groups, that begin as issuers' numbers do and pass the
-Luhn check. Order numbers, timestamps, IBANs and UUIDs are let through. The check is for accidents;
-it does not undo somebody's deliberate disguise.
+Luhn check. Order and telephone numbers, timestamps, IBANs and UUIDs are let through. The check is
+for accidents; it does not undo somebody's deliberate disguise.
 """
 
 from __future__ import annotations
@@ -22,19 +22,30 @@ _DIGITS_MIN, _DIGITS_MAX = 13, 19
 
 #: Digits, in groups that single separators hold together: 4242 4242 4242 4242, 4242-4242-….
 _RUN = re.compile(r"[0-9](?:[ \-./_,:\u00a0]{0,2}[0-9]){12,}")
+_DASH = re.compile("[\u2010-\u2015\u2212]")
 _GROUP = re.compile(r"[0-9]+")
 #: What is left alone: a UUID with at least one letter in it.
 _UUID = re.compile(
-    r"(?=[0-9-]*[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"(?=[0-9-]{0,35}[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 )
-#: And long words of letters and digits, such as hashes, tokens and ULIDs.
-_LONG_WORD = re.compile(r"(?<![0-9A-Za-z])(?=(?:[0-9]*[A-Za-z]){6})[0-9A-Za-z]{24,}")
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}(?![0-9A-Za-z])")
+#: And long words in which letters and digits alternate, such as hashes, tokens and ULIDs. A word
+#: that merely has a number at its end or in its middle (cardnumber4242…) is none.
+_LONG_WORD = re.compile(
+    r"(?<![0-9A-Za-z])(?=(?:[0-9]*[A-Za-z]){6})(?=(?:[A-Za-z]*[0-9]+(?=[A-Za-z])){2}[A-Za-z]*[0-9])"
+    r"[0-9A-Za-z]{24,}"
+)
+#: A telephone number with its country: a plus and at most 15 digits (ITU-T E.164).
+_PHONE = re.compile(r"\+[0-9](?:[ \-./()]{0,2}[0-9]){6,14}(?![ \-./_,:]{0,2}[0-9])")
+_IBAN = re.compile(
+    r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}"
+    r"(?:[0-9A-Z]{11,30}|(?: [0-9A-Z]{4}){2,7}(?: [0-9A-Z]{1,3})?)(?![0-9A-Za-z])"
+)
 
 
 def _is_iban(word: str) -> bool:
     """Say whether the check digits of an IBAN hold (ISO 7064, modulo 97)."""
-    rearranged = word[4:] + word[:4]
+    plain = word.replace(" ", "")
+    rearranged = plain[4:] + plain[:4]
     return int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1
 
 
@@ -100,11 +111,14 @@ def holds_card_number(text: str) -> bool:
             for character in text
             if unicodedata.category(character) != "Cf"
         )
+        # The dashes that text editors put in the place of a hyphen.
+        text = _DASH.sub("-", text)
     if _RUN.search(text) is None:
         return False
     text = _UUID.sub("x", text)
     text = _IBAN.sub(lambda match: "x" if _is_iban(match[0]) else match[0], text)
     text = _LONG_WORD.sub("x", text)
+    text = _PHONE.sub("x", text)
     return any(_holds_in_run(match[0]) for match in _RUN.finditer(text))
 
 
@@ -120,8 +134,12 @@ def refuse_card_numbers(value: Json, field: str) -> None:
         case str():
             if len(value) >= _DIGITS_MIN and holds_card_number(value):
                 raise CardNumberRefused(field)
-        case int() | float():
-            if abs(value) >= 10 ** (_DIGITS_MIN - 1) and holds_card_number(f"{value:.0f}"):
+        case int():
+            # Longer ones are none, and writing them out could take long.
+            if abs(value) < 10**_DIGITS_MAX and holds_card_number(str(value)):
+                raise CardNumberRefused(field)
+        case float():
+            if holds_card_number(f"{value:.0f}"):
                 raise CardNumberRefused(field)
         case dict():
             for key, item in value.items():

@@ -5,8 +5,8 @@
     PaykeelError                      code            who can mend it
     ├── InvalidInput                  invalid_input   the caller: change the request
     │   ├── InvalidField              <per field>     the caller: change that field
-    │   ├── InvalidIdempotencyKey     idempotency_key_missing | idempotency_key_malformed
-    │   └── CardNumberRefused         card_number_refused
+    │   │   └── CardNumberRefused     card_number_refused
+    │   └── InvalidIdempotencyKey     idempotency_key_missing | idempotency_key_malformed
     ├── Refused                       refused         the caller: another state or right is needed
     │   ├── Unauthenticated           unauthenticated
     │   ├── Forbidden                 forbidden

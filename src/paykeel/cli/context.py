@@ -45,6 +45,8 @@ INTERRUPTED = 130
 #: How many merchants an error lists.
 MERCHANTS_SHOWN_MAX = 10
 
+PIPED_COLUMNS = 200
+
 COMMON = Group("Output", sort_key=99)
 #: An option that is there or not.
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
@@ -89,7 +91,10 @@ class Output:
 
     def __init__(self, common: Common) -> None:
         self.json = common.json
-        self.console = Console(quiet=common.json, highlight=False, soft_wrap=False)
+        self.console = Console(quiet=common.json, highlight=False)
+        if not self.console.is_terminal:
+            # What goes into a file or through a pipe has no edge to be folded at.
+            self.console.width = PIPED_COLUMNS
         #: What accompanies a command; never on stdout, so that it cannot be taken for its result.
         self.side = Console(stderr=True, highlight=False)
 
@@ -111,11 +116,21 @@ class Output:
         *,
         title: str | None = None,
         right: Sequence[str] = (),
+        prose: Sequence[str] = (),
     ) -> None:
-        """Print a table for people; columns named in ``right`` hold numbers."""
+        """Print a table for people.
+
+        Columns named in ``right`` hold numbers, those in ``prose`` text that may go over several
+        lines; the others keep their width as long as there is room.
+        """
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for name in columns:
-            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+            table.add_column(
+                name,
+                justify="right" if name in right else "left",
+                overflow="fold",
+                no_wrap=bool(prose) and name not in prose,
+            )
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self.console.print(table, markup=False)

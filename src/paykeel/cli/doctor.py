@@ -59,6 +59,7 @@ async def doctor(*, common: Common = DEFAULTS) -> int:
     out.table(
         ("", "what", "found", "what to do"),
         [(_MARKS[one.state], one.what, one.found, one.then) for one in findings],
+        prose=("found", "what to do"),
     )
     return OK if healthy else FOUND
 

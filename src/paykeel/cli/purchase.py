@@ -33,7 +33,7 @@ from paykeel.cli.orders.reading import Lines, read_orders
 from paykeel.cli.orders.running import RejectFile, Run, run_orders
 from paykeel.cli.orders.sending import CoreSender, HttpSender, LineRefused, Patience, Sender
 from paykeel.cli.orders.showing import Bar, show_tally
-from paykeel.errors import InvalidField, InvalidInput, PaykeelError
+from paykeel.errors import IdempotencyKeyReused, InvalidField, InvalidInput, PaykeelError
 from paykeel.payments.states import CONCLUDED, Status
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ STDIN = "-"
 
 async def purchase(  # noqa: PLR0913 - an order has as many parts
     *,
-    source: Annotated[str | None, Parameter(name="--from")] = None,
+    source: Annotated[str | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
     file_format: Annotated[Format | None, Parameter(name="--format")] = None,
     key_column: str | None = None,
     rejects: Path | None = None,
@@ -136,7 +136,7 @@ def _end(out: Output, tally: Tally, error: PaykeelError | None, rejects: Path | 
     out.document(tally.document())
     show_tally(out, tally, None if rejects is None else str(rejects))
     if error is not None:
-        out.side.print(f"paykeel: {error.code}: {error.message}", markup=False)
+        out.side.print(f"paykeel: {error.code}: {error.message}", markup=False, soft_wrap=True)
         return exit_code(error)
     if tally.stopped:
         return INTERRUPTED
@@ -213,6 +213,8 @@ async def _purchase_one(out: Output, sender: Sender, waiting: Patience, order: O
     try:
         sent = await waiting.send(sender, order)
     except LineRefused as error:
+        if error.code == IdempotencyKeyReused.code:
+            raise IdempotencyKeyReused(f"{error.reason} What differs: {error.field}.") from error
         raise InvalidField(error.field, error.code, error.reason) from error
     out.document(
         {

@@ -36,7 +36,7 @@ class Service:
 
     def __init__(self, port: int, log_path: Path, environment: Mapping[str, str]) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-m", "paykeel", "serve", "--port", str(port)]
+        self._command = [sys.executable, "-P", "-m", "paykeel", "serve", "--port", str(port)]
         self._environment = {**os.environ, **environment}
         self._log_path = log_path
         self._log: IO[bytes] | None = None

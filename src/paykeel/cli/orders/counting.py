@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from paykeel.money import Money
 from paykeel.payments.states import CONCLUDED
 
 if TYPE_CHECKING:
@@ -122,14 +121,6 @@ class Tally:
             "rejects_by_code": dict(sorted(self.codes.items())),
             "first_rejects": [reject.document() for reject in self.first_rejects],
         }
-
-    def sums(self, status: str) -> dict[str, Money]:
-        """Return what was asked for in all orders of a status, new and replayed, by currency."""
-        sums: Counter[str] = Counter()
-        for group, count in self.groups.items():
-            if group.status == status:
-                sums[group.currency] += count.new_amount + count.replayed_amount
-        return {currency: Money(amount, currency) for currency, amount in sorted(sums.items())}
 
 
 class Turns:

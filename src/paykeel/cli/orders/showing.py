@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from paykeel.cli.orders.counting import Count
 from paykeel.money import Money
+from paykeel.payments.answers import GOOD
+from paykeel.payments.states import CONCLUDED
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -67,22 +71,7 @@ class Bar:
 def show_tally(out: Output, tally: Tally, rejects_path: str | None) -> None:
     """Print what became of the lines."""
     if tally.groups:
-        out.table(
-            ("status", "reason", "currency", "new", "amount", "replayed", "amount"),
-            [
-                (
-                    group.status,
-                    group.reason,
-                    group.currency,
-                    count.new or "",
-                    Money(count.new_amount, group.currency).major if count.new else "",
-                    count.replayed or "",
-                    Money(count.replayed_amount, group.currency).major if count.replayed else "",
-                )
-                for group, count in sorted(tally.groups.items())
-            ],
-            right=("new", "amount", "replayed"),
-        )
+        _show_groups(out, tally)
     if tally.first_rejects:
         out.table(
             ("line", "reference", "field", "code", "reason"),
@@ -92,6 +81,7 @@ def show_tally(out: Output, tally: Tally, rejects_path: str | None) -> None:
             ],
             title="Rejected",
             right=("line",),
+            prose=("field", "reason"),
         )
         hidden = tally.rejected - len(tally.first_rejects)
         if rejects_path is not None:
@@ -123,3 +113,41 @@ def show_tally(out: Output, tally: Tally, rejects_path: str | None) -> None:
             f"Stopped early ({tally.stopped}). Run the same file again: what was bought is "
             "replayed and not charged again, and the rest follows."
         )
+
+
+def _show_groups(out: Output, tally: Tally) -> None:
+    """Print counts by status and reason, and sums by currency."""
+    counts: dict[tuple[str, str], Count] = {}
+    sums: dict[str, Counter[str]] = {}
+    for group, count in sorted(tally.groups.items()):
+        total = counts.setdefault((group.status, group.reason), Count())
+        total.new += count.new
+        total.replayed += count.replayed
+        by_kind = sums.setdefault(group.currency, Counter())
+        by_kind[_kind(group.status)] += count.new_amount
+        by_kind["replayed"] += count.replayed_amount
+    out.table(
+        ("status", "reason", "new", "replayed"),
+        [
+            (status, reason, count.new or "", count.replayed or "")
+            for (status, reason), count in counts.items()
+        ],
+        right=("new", "replayed"),
+    )
+    kinds = ("bought", "open", "not bought", "replayed")
+    out.table(
+        ("", *kinds),
+        [
+            (currency, *(Money(kind[name], currency).major if kind[name] else "" for name in kinds))
+            for currency, kind in sorted(sums.items())
+        ],
+        title="Amounts, new and replayed",
+        right=kinds,
+    )
+
+
+def _kind(status: str) -> str:
+    """Say under which heading the amounts of a status are added up."""
+    if status not in CONCLUDED:
+        return "open"
+    return "bought" if status in GOOD else "not bought"

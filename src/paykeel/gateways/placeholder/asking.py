@@ -111,7 +111,7 @@ def ask_charge(
             request.buyer_id,
             request.description or "",
             request.merchant_id,
-            request.payment_id,
+            request.idempotency_key,
         ),
         amount=request.amount.minor,
         currency=request.amount.currency,
