@@ -93,14 +93,16 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     >>> redact(None, "", {"event": "hello", "key": "paykeel_test_abc_def"})
     {'event': 'hello', 'key': 'paykeel_test_[redacted]'}
     """
+    cleaned: EventDict = {}
     for name, value in event.items():
+        shown = name if name.isidentifier() else clean_text(name)
         if name == "exception" and isinstance(value, str):
             # A traceback keeps its lines, each marked as a part of it.
             lines = value[-_CHARACTERS_MAX:].splitlines()
-            event[name] = "\n".join(f"  | {clean_text(line)}" for line in lines)
-        elif value is not None and not isinstance(value, bool):
-            event[name] = _clean(name, value, _DEPTH_MAX)
-    return event
+            cleaned[shown] = "\n".join(f"  | {clean_text(line)}" for line in lines)
+        else:
+            cleaned[shown] = _clean(name, value, _DEPTH_MAX)
+    return cleaned
 
 
 def _clean(name: str, value: Any, depth: int) -> Any:

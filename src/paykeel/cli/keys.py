@@ -31,6 +31,7 @@ app = App(name="keys", help="Create, list, rotate and revoke API keys.")
 @app.command
 async def create(
     name: str,
+    /,
     *,
     scope: Annotated[tuple[str, ...], Parameter(negative=())] = ALL_SCOPES,
     expires_in_days: Annotated[int | None, Parameter(validator=Number(gte=1, lte=3_650))] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -12,7 +13,6 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 from rich.console import Console
 
-import paykeel
 from paykeel.cli.context import DEFAULTS, INTERRUPTED, OK, USAGE, Common, Output, exit_code
 from paykeel.errors import InvalidInput, PaykeelError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = App(
     name="paykeel",
     help="The payment core a marketplace lays before it has chosen a gateway.",
-    version=paykeel.__version__,
+    version=lambda: version("paykeel"),
     help_format="plaintext",
 )
 # Named and not imported: a command's own libraries are loaded when it is called.

@@ -29,6 +29,7 @@ app = App(name="merchants", help="Create, list and limit merchants.")
 @app.command
 async def create(
     name: str,
+    /,
     *,
     mode: Annotated[str, Parameter(help="test or live; for good.")] = "test",
     common: Common = DEFAULTS,
@@ -85,6 +86,7 @@ async def show(merchant: UUID | None = None, /, *, common: Common = DEFAULTS) ->
 @app.command
 async def limit(
     currency: str,
+    /,
     *,
     most: Annotated[str, Parameter(name="--max")],
     least: Annotated[str | None, Parameter(name="--min")] = None,

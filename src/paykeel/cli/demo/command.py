@@ -26,7 +26,7 @@ from paykeel.cli.demo.books import (
 )
 from paykeel.cli.demo.process import Service, free_port
 from paykeel.cli.demo.steps import DemoFailed, Show, Step
-from paykeel.cli.demo.telling import by_status, show_books, show_end, show_payments
+from paykeel.cli.demo.telling import Group, by_status, show_books, show_end, show_payments
 from paykeel.cli.orders.reading import Lines, read_orders
 from paykeel.cli.orders.running import Run, run_orders
 from paykeel.cli.orders.sending import HttpSender, Patience
@@ -186,13 +186,26 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
         "second_run": second.document(),
         "crash": {
             "in_the_air": len(crash.caught),
-            "resent": first.resent,
             "recovered": len(by_recovery & {payment.payment_id for payment in crash.caught}),
         },
         "recovered": len(by_recovery),
+        **_facts(statuses, lines, report),
+    }
+
+
+def _facts(
+    statuses: dict[Group, tuple[int, int]], lines: list[Line], report: AuditReport
+) -> dict[str, Any]:
+    """Return how it stands at the end as JSON-ready values."""
+    return {
         "payments": [
-            {"status": status, "reason": reason or None, "currency": currency, "count": count,
-             "amount": amount}
+            {
+                "status": status,
+                "reason": reason or None,
+                "currency": currency,
+                "count": count,
+                "amount": amount,
+            }
             for (status, reason, currency), (count, amount) in sorted(statuses.items())
         ],
         "books": [line.document() for line in lines],
@@ -202,7 +215,7 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
             "differences": [difference_document(item) for item in report.differences],
             "open_items": [difference_document(item) for item in report.open_items],
         },
-    }  # fmt: skip
+    }
 
 
 async def _run_file(step: Step, sender: HttpSender, due: asyncio.Event) -> Tally:
