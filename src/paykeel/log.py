@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
@@ -85,6 +86,16 @@ def set_up(log_format: str = "json", level: str = "INFO", stream: TextIO | None 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return where an error came from, without any values, cleaned.
+
+    What an application's own log makes of an exception may show the variables of every function
+    that it passed through, requests and keys among them.
+    """
+    lines = "".join(traceback.format_exception(error))[-_CHARACTERS_MAX:].splitlines()
+    return "\n".join(f"  | {clean_text(line)}" for line in lines)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

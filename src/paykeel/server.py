@@ -99,6 +99,8 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nobody here asks for the caller's address.
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=-(-settings.drain_ms_max // 1000),
     )

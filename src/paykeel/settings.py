@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -99,6 +99,15 @@ class Settings(BaseSettings):
     drain_ms_max: Milliseconds = 30_000
     #: For how long a process trusts what it read about an API key or a merchant.
     merchant_cache_ms: int = Field(default=1_000, ge=0, le=60_000)
-    #: ``json`` or ``console``.
-    log_format: str = "json"
-    log_level: str = "INFO"
+    #: ``json`` for machines, ``console`` for people.
+    log_format: Literal["json", "console"] = "json"
+    #: What is less than this is not logged.
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+    @field_validator(
+        "database_url", "migration_database_url", "placeholder_database_url", mode="before"
+    )
+    @classmethod
+    def _empty_means_none(cls, value: object) -> object:
+        """Take a variable that is set to nothing for one that is not set."""
+        return None if value == "" else value

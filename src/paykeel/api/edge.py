@@ -18,6 +18,7 @@ from paykeel.api.call import SCOPE_KEY, Call, read_call
 from paykeel.api.problems import RequestRefused, problem, unexpected_problem
 from paykeel.cardnumbers import holds_card_number
 from paykeel.errors import CardNumberRefused, PaykeelError
+from paykeel.log import traceback_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,8 +82,13 @@ class Edge:
             if status:
                 raise
             await problem(error, call.request_id)(scope, receive, send_marked)
-        except Exception:
-            self._log.exception("request.failed", request_id=call.request_id, path=scope["path"])
+        except Exception as error:
+            self._log.error(
+                "request.failed",
+                request_id=call.request_id,
+                path=scope["path"],
+                exception=traceback_of(error),
+            )
             if status:
                 raise
             await unexpected_problem(call.request_id)(scope, receive, send_marked)

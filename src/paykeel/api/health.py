@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from paykeel.api import openapi
 from paykeel.db import migrate
 from paykeel.errors import DatabaseUnavailable, GatewayNotConfigured, MigrationError, Unavailable
+from paykeel.log import traceback_of
 from paykeel.payments.answers import JSON
 from paykeel.payments.model import encode
 
@@ -86,8 +87,8 @@ class HealthRoutes:
             migrations = error.code
         except (DatabaseUnavailable, TimeoutError):
             database, migrations = "database_unavailable", "unavailable"
-        except Exception:
-            log.exception("readiness.failed")
+        except Exception as error:  # noqa: BLE001 - whatever it was, this process is not ready
+            log.error("readiness.failed", exception=traceback_of(error))  # noqa: TRY400 - as in edge
             migrations = "unavailable"
         checks = {"database": database, "migrations": migrations}
         for mode in ("test", "live"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -26,21 +27,45 @@ if TYPE_CHECKING:
 
 PAGE = 100
 
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """Which payments to list."""
+
+    status: str | None = None
+    """Only these: succeeded, failed, processing, …"""
+
+    buyer: str | None = None
+    """Only this buyer's, by id."""
+
+    role: str | None = None
+    """Only of agents, or of operators."""
+
+    reference: str | None = None
+    """Only of this order."""
+
+    currency: str | None = None
+    """Only in this currency."""
+
+    since: datetime | None = None
+    """Only from this instant on; UTC unless it says otherwise."""
+
+    until: datetime | None = None
+    """Only before this instant."""
+
+
+EVERY = Only()
+
 app = App(name="payments", help="List, show, capture, cancel and resolve payments.")
 for verb in (capture, cancel, stuck, resolve):
     app.command(verb)
 
 
 @app.command(name="list")
-async def list_(  # noqa: PLR0913 - each is a filter of its own
+async def list_(
     *,
-    status: str | None = None,
-    buyer: str | None = None,
-    role: str | None = None,
-    reference: str | None = None,
-    currency: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    only: Only = EVERY,
     limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 50,
     cursor: str | None = None,
     merchant: MerchantOption = None,
@@ -49,13 +74,7 @@ async def list_(  # noqa: PLR0913 - each is a filter of its own
     """List payments, newest first.
 
     Args:
-        status: Only these: succeeded, failed, processing, …
-        buyer: Only this buyer's, by id.
-        role: Only of agents, or of operators.
-        reference: Only of this order.
-        currency: Only in this currency.
-        since: Only from this instant on; UTC unless it says otherwise.
-        until: Only before this instant.
+        only: Which ones.
         limit: How many at most.
         cursor: Go on where an earlier list ended.
         merchant: Whose; not needed while there is only one.
@@ -63,13 +82,13 @@ async def list_(  # noqa: PLR0913 - each is a filter of its own
     """
     out = Output(common)
     filters = PaymentFilter(
-        status=status,
-        buyer_id=buyer,
-        buyer_role=role,
-        reference=reference,
-        currency=currency,
-        created_from=_aware(since),
-        created_to=_aware(until),
+        status=only.status,
+        buyer_id=only.buyer,
+        buyer_role=only.role,
+        reference=only.reference,
+        currency=only.currency,
+        created_from=_aware(only.since),
+        created_to=_aware(only.until),
     )
     found: list[Payment] = []
     async with open_core() as core:

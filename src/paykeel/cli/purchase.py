@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from paykeel.cli.context import (
@@ -45,7 +46,40 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndj
 STDIN = "-"
 
 
-async def purchase(  # noqa: PLR0913 - an order has as many parts
+@Parameter(name="*", group=Group("One purchase, instead of a file", sort_key=50))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOptions:
+    """An order in words of the command line: the cells of a row."""
+
+    reference: str | None = None
+    """Your own name for the order."""
+
+    amount: str | None = None
+    """In major units: 12.50."""
+
+    currency: str | None = None
+    """For example EUR."""
+
+    buyer_id: str | None = None
+    """Who buys."""
+
+    buyer_role: str | None = None
+    """agent or operator."""
+
+    payment_method: str | None = None
+    """The gateway's token, for example pm_ok."""
+
+    description: str | None = None
+    """For people."""
+
+    capture_method: str | None = None
+    """automatic or manual."""
+
+
+NO_ORDER = OrderOptions()
+
+
+async def purchase(  # noqa: PLR0913 - each is an option of its own
     *,
     source: Annotated[str | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
     file_format: Annotated[Format | None, Parameter(name="--format")] = None,
@@ -55,14 +89,7 @@ async def purchase(  # noqa: PLR0913 - an order has as many parts
     patience: Annotated[int, Parameter(validator=Number(gte=1, lte=86_400))] = 60,
     url: str | None = None,
     key: Annotated[str | None, Parameter(env_var="PAYKEEL_API_KEY")] = None,
-    reference: str | None = None,
-    amount: str | None = None,
-    currency: str | None = None,
-    buyer_id: str | None = None,
-    buyer_role: str | None = None,
-    payment_method: str | None = None,
-    description: str | None = None,
-    capture_method: str | None = None,
+    order: OrderOptions = NO_ORDER,
     merchant: MerchantOption = None,
     common: Common = DEFAULTS,
 ) -> int:
@@ -80,37 +107,20 @@ async def purchase(  # noqa: PLR0913 - an order has as many parts
         patience: For how many seconds an order is sent again while the service is away.
         url: Purchase at a running service, for example http://127.0.0.1:8420.
         key: The API key for --url; better given as PAYKEEL_API_KEY.
-        reference: One purchase: your own name for the order.
-        amount: One purchase: in major units, 12.50.
-        currency: One purchase: EUR.
-        buyer_id: One purchase: who buys.
-        buyer_role: One purchase: agent or operator.
-        payment_method: One purchase: the gateway's token, for example pm_ok.
-        description: One purchase: for people.
-        capture_method: One purchase: automatic or manual.
+        order: One purchase instead of a file.
         merchant: Whose; not needed while there is only one, nor with --url.
         common: The options of every command.
     """
-    cells = {
-        "reference": reference,
-        "amount": amount,
-        "currency": currency,
-        "buyer_id": buyer_id,
-        "buyer_role": buyer_role,
-        "payment_method": payment_method,
-        "description": description,
-        "capture_method": capture_method,
-    }
-    given = {name: cell for name, cell in cells.items() if cell is not None}
+    given = {name: cell for name, cell in asdict(order).items() if cell is not None}
     out = Output(common)
     if (source is None) == (not given):
         raise InvalidInput("Give either --from FILE, or one purchase by options.", code="usage")
     stop = asyncio.Event()
     waiting = Patience(patience * 1000, stop)
     if source is None:
-        order = _order(given)
+        one = _order(given)
         async with open_sender(url, key, merchant, 1) as sender:
-            return await _purchase_one(out, sender, waiting, order)
+            return await _purchase_one(out, sender, waiting, one)
     async with contextlib.AsyncExitStack() as stack:
         stream = stack.enter_context(_opened(source))
         lines = Lines(stream)

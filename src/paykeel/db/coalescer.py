@@ -89,10 +89,11 @@ class Coalescer(Generic[K, T, R]):
             self._queued -= len(batch)
             try:
                 results = await self._run(key, number, [item for item, _ in batch])
+                pairs = list(zip(batch, results, strict=True))
             except Exception as error:  # noqa: BLE001 - whatever it was, the rows are tried alone
                 await self._one_by_one(key, number, batch, error)
             else:
-                for (_, future), result in zip(batch, results, strict=True):
+                for (_, future), result in pairs:
                     _resolve(future, result)
         lane.free.append(number)
         if len(lane.free) == self._lanes:
@@ -113,11 +114,16 @@ class Coalescer(Generic[K, T, R]):
             for _, future in batch:
                 _resolve(future, error)
             return
+        away: DatabaseUnavailable | None = None
         for item, future in batch:
+            if away is not None:
+                _resolve(future, away)
+                continue
             try:
                 (result,) = await self._run(key, number, [item])
             except Exception as alone:  # noqa: BLE001 - it belongs to this caller alone
                 _resolve(future, alone)
+                away = alone if isinstance(alone, DatabaseUnavailable) else None
             else:
                 _resolve(future, result)
 

@@ -74,9 +74,10 @@ class FraudPreventionService:
             except Exception as error:  # noqa: BLE001 - a rule is the application's code
                 said, result = Verdict.BLOCK, f"error: {type(error).__name__}"
             else:
-                result = str(said)
+                known = isinstance(said, Verdict)
+                result = str(said) if known else f"no verdict: {type(said).__name__}"
             asked.append({"rule": rule.name, "result": result})
-            if said is Verdict.BLOCK:
+            if said is not Verdict.ALLOW:
                 verdict = Verdict.BLOCK
         facts = {
             "amount": purchase.amount,

@@ -1,6 +1,11 @@
 -- name: find_keys
 -- What is known of each key: its claim and stored answer, or, when the answer was purged, the
 -- payment or the operation that still holds the key. A key that nobody used has only nulls.
+-- The merchant comes to each table with the key, so that no plan reads all of a merchant's rows.
+WITH wanted AS MATERIALIZED (
+    SELECT :merchant_id::uuid AS merchant_id, u.idempotency_key
+    FROM unnest(:idempotency_keys::text[]) AS u (idempotency_key)
+)
 SELECT
     u.idempotency_key,
     k.operation,
@@ -14,18 +19,18 @@ SELECT
     s.status AS payment_status,
     t.state AS attempt_state,
     t.recover_count
-FROM unnest(:idempotency_keys::text[]) AS u (idempotency_key)
+FROM wanted u
 LEFT JOIN payment_idempotency k
-    ON k.merchant_id = :merchant_id::uuid AND k.idempotency_key = u.idempotency_key
+    ON k.merchant_id = u.merchant_id AND k.idempotency_key = u.idempotency_key
 LEFT JOIN payments p
-    ON p.merchant_id = :merchant_id AND p.idempotency_key = u.idempotency_key
+    ON p.merchant_id = u.merchant_id AND p.idempotency_key = u.idempotency_key
 LEFT JOIN payment_attempts a
-    ON a.merchant_id = :merchant_id AND a.idempotency_key = u.idempotency_key
+    ON a.merchant_id = u.merchant_id AND a.idempotency_key = u.idempotency_key
 LEFT JOIN payments s
-    ON s.merchant_id = :merchant_id
+    ON s.merchant_id = u.merchant_id
     AND s.payment_id = coalesce(k.payment_id, p.payment_id, a.payment_id)
 LEFT JOIN payment_attempts t
-    ON t.merchant_id = :merchant_id AND t.payment_id = s.payment_id
+    ON t.merchant_id = u.merchant_id AND t.payment_id = s.payment_id
     AND t.attempt_no = coalesce(k.attempt_no, a.attempt_no, 1::smallint);
 
 -- name: purge_answers

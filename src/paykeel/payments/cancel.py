@@ -11,6 +11,7 @@ from paykeel.payments.states import Status
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from paykeel.gateways.port import Capabilities
     from paykeel.idempotency import Answer
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
@@ -36,7 +37,7 @@ async def cancel(
     return await operate(resources, merchant_id, payment_id, operation, raw_key)
 
 
-def releasable(payment: Payment) -> int:
+def releasable(payment: Payment, _capabilities: Capabilities | None = None) -> int:
     """Return what a void is about, in minor units.
 
     Raises:

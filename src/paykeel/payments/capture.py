@@ -12,6 +12,7 @@ from paykeel.payments.states import Status
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from paykeel.gateways.port import Capabilities
     from paykeel.idempotency import Answer
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
@@ -30,7 +31,7 @@ async def capture(
     if amount is not None:
         check_amount(amount)
 
-    def amount_of(payment: Payment) -> int:
+    def amount_of(payment: Payment, capabilities: Capabilities) -> int:
         if payment.status is not Status.AUTHORIZED:
             raise IllegalTransition(
                 f"Only an authorized payment can be captured; this one is {payment.status}.",
@@ -42,6 +43,16 @@ async def capture(
                 "amount",
                 "amount_over_authorized",
                 f"There are {left} minor units left to capture.",
+            )
+        if amount is not None and amount < left and not capabilities.partial_capture:
+            raise InvalidField(
+                "amount",
+                "partial_capture_unsupported",
+                f"This gateway captures all {left} minor units that are left, or nothing.",
+            )
+        if not final and not capabilities.multiple_captures:
+            raise InvalidField(
+                "final", "multiple_captures_unsupported", "This gateway captures only once."
             )
         return left if amount is None else amount
 

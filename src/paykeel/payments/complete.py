@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from paykeel.gateways.port import Capabilities
     from paykeel.idempotency import Answer
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
@@ -46,7 +47,7 @@ async def complete(
     return await operate(resources, merchant_id, payment_id, operation, raw_key)
 
 
-def _amount_of(payment: Payment) -> int:
+def _amount_of(payment: Payment, _capabilities: Capabilities) -> int:
     """Return the whole amount of a payment that waits for its buyer."""
     if payment.status is not Status.REQUIRES_ACTION:
         raise IllegalTransition(

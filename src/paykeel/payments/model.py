@@ -27,6 +27,7 @@ PAYMENT_METHOD_CHARACTERS_MAX = 255
 REFERENCE_CHARACTERS_MAX = 128
 DESCRIPTION_CHARACTERS_MAX = 500
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -372,9 +373,9 @@ def instant(value: datetime) -> str:
     >>> instant(datetime(2026, 11, 23, tzinfo=UTC))
     '2026-11-23T00:00:00.000000Z'
     """
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
     """Write a document as compact JSON bytes, the same for the same document."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(document).encode()

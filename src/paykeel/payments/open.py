@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from paykeel.clock import new_id
 from paykeel.db.coalescer import Coalescer
 from paykeel.db.sql import load
@@ -68,7 +70,13 @@ class Opener:
     async def open(self, candidate: Candidate) -> Opened:
         """Open a purchase, together with whatever else this merchant opens at this moment."""
         payment = candidate.payment
-        return await self._candidates.submit((payment.merchant_id, payment.gateway), candidate)
+        try:
+            return await self._candidates.submit((payment.merchant_id, payment.gateway), candidate)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "payment_idempotency_pkey":
+                raise
+            # An operation claimed the key at this very moment.
+            return Opened(opened=False, terms_missing=False)
 
     async def _write(
         self, key: tuple[UUID, str], lane: int, candidates: Sequence[Candidate]

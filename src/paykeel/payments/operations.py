@@ -13,14 +13,15 @@ from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import Money
 from paykeel.payments.model import encode
 from paykeel.payments.moves import Attempt
-from paykeel.payments.resources import answer_duplicate, ask, look_up
-from paykeel.payments.settle import SQL, gateway_reference, operation_answer
+from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask, look_up
+from paykeel.payments.settle import SQL
+from paykeel.payments.steps import gateway_reference, operation_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-    from paykeel.gateways.port import Gateway, LookupOutcome, Outcome
+    from paykeel.gateways.port import Capabilities, Gateway, LookupOutcome, Outcome
     from paykeel.idempotency import Answer, StoredKey
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
@@ -41,7 +42,7 @@ class Operation:
     #: What was asked, in one spelling, for the fingerprint.
     body: Mapping[str, Any]
     #: Says which amount it is about, in minor units, or why the payment does not allow it.
-    amount_of: Callable[[Payment], int]
+    amount_of: Callable[[Payment, Capabilities], int]
     final: bool = True
     ends_in: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
@@ -68,7 +69,8 @@ async def operate(
             return duplicate
         payment = await resources.settler.get(merchant_id, payment_id)
         resources.settler.check_hook(payment)
-        amount = operation.amount_of(payment)
+        gateway = await resources.gateways.by_name(payment.gateway)
+        amount = operation.amount_of(payment, gateway.capabilities)
         attempt = await open_operation(resources, payment, operation, amount, key, mark)
         if attempt is not None:
             break
@@ -76,14 +78,15 @@ async def operate(
         raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
 
     # perform: no connection is held
-    gateway = await resources.gateways.by_name(payment.gateway)
     outcome = await perform(resources, gateway, payment, attempt)
 
     # settle: one statement moves the payment and stores this answer
     waits = resources.waits(gateway.capabilities)
     payment, answer = await resources.settler.settle(payment, attempt, outcome, waits, "request")
     if answer is None:
-        answer = operation_answer(payment, attempt, None)
+        return await answer_as_it_stands(
+            resources, payment, key, lambda now: operation_answer(now, attempt, None)
+        )
     return payment, answer
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paykeel.clock import new_id
-from paykeel.errors import DatabaseUnavailable, OutcomeUnknown, PaykeelError, TermsNotAccepted
+from paykeel.errors import DatabaseUnavailable, InvalidField, PaykeelError, TermsNotAccepted
 from paykeel.fraud import Decision, Purchase, Verdict
 from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import exponent_of
 from paykeel.payments.answers import purchase_answer
-from paykeel.payments.model import Event, Payment, PurchaseRequest
+from paykeel.payments.model import CaptureMethod, Event, Payment, PurchaseRequest
 from paykeel.payments.moves import Attempt
 from paykeel.payments.open import Candidate, Opened
-from paykeel.payments.resources import answer_duplicate, ask
-from paykeel.payments.settle import gateway_reference
+from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask
 from paykeel.payments.states import NEW, Status
+from paykeel.payments.steps import gateway_reference
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,6 +50,7 @@ async def purchase(
     try:
         merchant.check_purchase(request.amount, request.currency)
         gateway = resources.gateways.for_mode(merchant.mode)
+        _check_capture_method(request, gateway)
     except PaykeelError:
         # What was answered once is answered again, whatever has changed about the merchant since.
         if (duplicate := await _answer_duplicate(resources, merchant_id, asked)) is None:
@@ -88,8 +89,18 @@ async def purchase(
         candidate.payment, attempt, outcome, resources.waits(gateway.capabilities), "request"
     )
     if answer is None:
-        answer = await _stored_or_composed(resources, payment, key)
+        return await answer_as_it_stands(resources, payment, key, purchase_answer)
     return payment, answer
+
+
+def _check_capture_method(request: PurchaseRequest, gateway: Gateway) -> None:
+    """Refuse to reserve where the gateway would charge at once."""
+    if request.capture_method == CaptureMethod.MANUAL and not gateway.capabilities.manual_capture:
+        raise InvalidField(
+            "capture_method",
+            "manual_capture_unsupported",
+            "This gateway cannot reserve an amount to capture it later.",
+        )
 
 
 async def charge(
@@ -144,17 +155,6 @@ async def _answer_duplicate(
         differences,
         purchase_answer,
     )
-
-
-async def _stored_or_composed(resources: Resources, payment: Payment, key: str) -> Answer:
-    """Return the answer that somebody else's settle stored, or the one of an open payment."""
-    try:
-        stored = await resources.idempotency.find(payment.merchant_id, key)
-    except DatabaseUnavailable as error:
-        raise OutcomeUnknown from error
-    if stored is not None and stored.answer is not None:
-        return replace(stored.answer, replayed=False)
-    return purchase_answer(payment)
 
 
 def as_requested(payment: Payment) -> PurchaseRequest:

@@ -142,10 +142,12 @@ FROM input i;
 -- name: settle_payments
 -- Moves payments of one merchant by one step each, and with the move writes event, attempt, stored
 -- answers, outbox and metrics. Guarded by status and version: a payment that has no row in the
--- result had moved meanwhile, and the caller reads it again.
+-- result had moved meanwhile, and the caller reads it again. The merchant comes to each table with
+-- the row that is looked up, and not as a constant: a planner that takes a merchant for small would
+-- otherwise read all of its rows, which is fatal for the one that is not.
 WITH input AS MATERIALIZED (
     SELECT
-        u.payment_id, u.version, u.attempt_no, u.from_status, u.to_status, u.amount,
+        :merchant_id::uuid AS merchant_id, u.payment_id, u.version, u.attempt_no, u.from_status, u.to_status, u.amount,
         u.authorized_delta, u.captured_delta, u.late_delta, u.gateway_id, u.failure_reason,
         u.failure_code, u.next_action, u.finished, u.event_type, u.event_reason, u.actor,
         u.event_data, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes, u.occurred_at,
@@ -184,10 +186,10 @@ moved AS (
         updated_at = i.occurred_at,
         finished_at = CASE WHEN i.finished THEN coalesce(p.finished_at, i.occurred_at) END
     FROM input i
-    WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = i.payment_id
+    WHERE p.merchant_id = i.merchant_id AND p.payment_id = i.payment_id
         AND p.version = i.version AND p.status = i.from_status
     RETURNING
-        p.payment_id, p.version, p.buyer_role, p.currency, p.gateway, i.attempt_no, i.from_status,
+        p.merchant_id, p.payment_id, p.version, p.buyer_role, p.currency, p.gateway, i.attempt_no, i.from_status,
         i.to_status, i.amount, i.authorized_delta, i.captured_delta, i.late_delta, i.event_type,
         i.event_reason, i.actor, i.event_data, i.attempt_state, i.attempt_outcome, i.recover_ms,
         i.closes, i.occurred_at, i.message_id, i.topic, i.payload
@@ -198,7 +200,7 @@ happened AS (
         authorized_delta, captured_delta, late_delta, reason, actor, data, occurred_at
     )
     SELECT
-        :merchant_id, m.payment_id, m.version, m.event_type, m.from_status, m.to_status, m.amount,
+        m.merchant_id, m.payment_id, m.version, m.event_type, m.from_status, m.to_status, m.amount,
         m.authorized_delta, m.captured_delta, m.late_delta, m.event_reason, m.actor,
         m.event_data::jsonb, m.occurred_at
     FROM moved m
@@ -215,8 +217,18 @@ attempted AS (
             THEN now() + make_interval(secs => m.recover_ms / 1000.0) END,
         finished_at = CASE WHEN m.closes OR m.attempt_state = 'done' THEN m.occurred_at END
     FROM moved m
-    WHERE t.merchant_id = :merchant_id AND t.payment_id = m.payment_id AND t.state <> 'done'
+    WHERE t.merchant_id = m.merchant_id AND t.payment_id = m.payment_id AND t.state <> 'done'
         AND (t.attempt_no = m.attempt_no OR m.closes)
+),
+answers AS MATERIALIZED (
+    SELECT
+        :merchant_id AS merchant_id, w.payment_id, w.idempotency_key, w.response_status,
+        w.response_type, w.response_body, w.answered_at
+    FROM unnest(
+        :answer_payment_ids::uuid[], :answer_keys::text[], :answer_statuses::smallint[],
+        :answer_types::text[], :answer_bodies::bytea[], :answered_ats::timestamptz[]
+    ) AS w (payment_id, idempotency_key, response_status, response_type, response_body, answered_at)
+    WHERE (w.payment_id IN (SELECT m.payment_id FROM moved m)) IS TRUE
 ),
 answered AS (
     UPDATE payment_idempotency k
@@ -224,17 +236,13 @@ answered AS (
         response_type = w.response_type,
         response_body = w.response_body,
         answered_at = w.answered_at
-    FROM unnest(
-        :answer_payment_ids::uuid[], :answer_keys::text[], :answer_statuses::smallint[],
-        :answer_types::text[], :answer_bodies::bytea[], :answered_ats::timestamptz[]
-    ) AS w (payment_id, idempotency_key, response_status, response_type, response_body, answered_at)
-    WHERE k.merchant_id = :merchant_id AND k.idempotency_key = w.idempotency_key
+    FROM answers w
+    WHERE k.merchant_id = w.merchant_id AND k.idempotency_key = w.idempotency_key
         AND k.response_status IS NULL
-        AND (w.payment_id IN (SELECT m.payment_id FROM moved m)) IS TRUE
 ),
 staged AS (
     INSERT INTO outbox (merchant_id, message_id, topic, payment_id, payload, created_at)
-    SELECT :merchant_id, m.message_id, m.topic, m.payment_id, m.payload::jsonb, m.occurred_at
+    SELECT m.merchant_id, m.message_id, m.topic, m.payment_id, m.payload::jsonb, m.occurred_at
     FROM moved m
     WHERE m.topic IS NOT NULL
 ),
@@ -243,11 +251,11 @@ counted AS (
         merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
     )
     SELECT
-        :merchant_id, date_trunc('minute', m.occurred_at), m.event_type, m.buyer_role, m.currency,
+        m.merchant_id, date_trunc('minute', m.occurred_at), m.event_type, m.buyer_role, m.currency,
         m.gateway, coalesce(m.event_reason, ''), :slot::smallint, count(*), sum(m.amount)
     FROM moved m
-    GROUP BY 2, 3, 4, 5, 6, 7
-    ORDER BY 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ORDER BY 1, 2, 3, 4, 5, 6, 7
     ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
     DO UPDATE SET
         count = payment_metrics.count + excluded.count,
@@ -378,26 +386,15 @@ FROM payment_attempts t
 WHERE t.merchant_id = :merchant_id::uuid AND t.payment_id = :payment_id::uuid
 ORDER BY t.attempt_no;
 
--- name: merchants_with_due_attempts
--- The merchants that have attempts to look at now; no row: nothing is due. It is the one statement
--- here that reads across merchants (every row's merchant_id), off the hot path.
-SELECT DISTINCT d.merchant_id
-FROM (
-    SELECT t.merchant_id
-    FROM payment_attempts t
-    WHERE t.state <> 'done' AND t.recover_at <= now()
-    ORDER BY t.recover_at
-    LIMIT :rows_max::integer
-) AS d;
-
 -- name: claim_due_attempts
--- Takes attempts of one merchant whose time has come, for as long as the lease, skipping what
--- another worker has taken. Payments that need a hook this process lacks are left. No row: none.
-WITH due AS (
-    SELECT t.payment_id, t.attempt_no
+-- Takes attempts whose time has come, for as long as the lease, skipping what another worker has
+-- taken; of all merchants (each row has its merchant_id), the longest due first. Payments that need
+-- a hook this process lacks are left. No row: nothing is due.
+WITH due AS MATERIALIZED (
+    SELECT t.merchant_id, t.payment_id, t.attempt_no
     FROM payment_attempts t
-    JOIN payments p ON p.merchant_id = :merchant_id::uuid AND p.payment_id = t.payment_id
-    WHERE t.merchant_id = :merchant_id AND t.state <> 'done' AND t.recover_at <= now()
+    JOIN payments p ON p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
+    WHERE t.state <> 'done' AND t.recover_at <= now()
         AND (p.completion_hook IS NULL OR p.completion_hook = :completion_hook::text)
     ORDER BY t.recover_at
     LIMIT :rows_max::integer
@@ -407,12 +404,13 @@ UPDATE payment_attempts t
 SET recover_at = now() + make_interval(secs => :lease_ms::bigint / 1000.0),
     recover_count = t.recover_count + 1
 FROM due
-WHERE t.merchant_id = :merchant_id AND t.payment_id = due.payment_id
+WHERE t.merchant_id = due.merchant_id AND t.payment_id = due.payment_id
     AND t.attempt_no = due.attempt_no
 RETURNING
-    t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key, t.amount, t.final,
-    t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count, t.created_at,
-    t.finished_at, (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms;
+    t.merchant_id, t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key,
+    t.amount, t.final, t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count,
+    t.created_at, t.finished_at,
+    (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms;
 
 -- name: list_stuck
 -- What is still in the dark although recovery has looked at it, and money that came after the end;

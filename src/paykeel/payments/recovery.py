@@ -26,8 +26,9 @@ from paykeel.payments.moves import Attempt, Defer
 from paykeel.payments.operations import Operation, open_operation, perform
 from paykeel.payments.purchase import charge
 from paykeel.payments.resources import look_up
-from paykeel.payments.settle import SQL, gateway_reference
+from paykeel.payments.settle import SQL
 from paykeel.payments.states import TERMINAL, Status
+from paykeel.payments.steps import gateway_reference
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
 
-MERCHANT_ROWS_MAX = 1_000
 _ATTEMPT_COLUMNS = tuple(f.name for f in fields(Attempt))
 
 #: Names Paykeel's own voiding of what ran out of time, apart from the charge under the same key.
@@ -46,28 +46,16 @@ log = structlog.get_logger("paykeel.recovery")
 
 
 async def sweep(resources: Resources) -> int:
-    """Look once at every attempt that is due, a bounded number; return how many were looked at."""
-    due = await resources.database.fetch(
-        SQL["merchants_with_due_attempts"], rows_max=MERCHANT_ROWS_MAX
-    )
-    looked = 0
-    for row in due:
-        looked += await _sweep_merchant(resources, row["merchant_id"])
-    return looked
-
-
-async def _sweep_merchant(resources: Resources, merchant_id: UUID) -> int:
-    """Take due attempts of one merchant, and look at them side by side."""
+    """Look once at attempts that are due, a bounded number; return how many were looked at."""
     hook = resources.settler.hook
     rows = await resources.database.fetch(
         SQL["claim_due_attempts"],
-        merchant_id=merchant_id,
         completion_hook=None if hook is None else hook.name,
         rows_max=resources.settings.recovery_batch_rows,
         lease_ms=resources.lease_ms * 2,
     )
     results = await asyncio.gather(
-        *(_look(resources, merchant_id, row) for row in rows), return_exceptions=True
+        *(_look(resources, row["merchant_id"], row) for row in rows), return_exceptions=True
     )
     for row, result in zip(rows, results, strict=True):
         if isinstance(result, BaseException):

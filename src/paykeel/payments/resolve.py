@@ -12,13 +12,14 @@ from paykeel.money import Money
 from paykeel.payments.model import check_text
 from paykeel.payments.moves import Attempt, Move
 from paykeel.payments.operations import Operation, open_operation, perform
-from paykeel.payments.settle import SQL, step_for
+from paykeel.payments.settle import SQL
+from paykeel.payments.steps import step_for
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from paykeel.gateways.port import Outcome
+    from paykeel.gateways.port import Capabilities, Outcome
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
 
@@ -185,7 +186,7 @@ async def _refund_late(
     return settled
 
 
-def _late(payment: Payment) -> int:
+def _late(payment: Payment, _capabilities: Capabilities | None = None) -> int:
     """Return the late money of a payment, in minor units; it must have some."""
     if not payment.amount_late:
         raise IllegalTransition("No money of this payment came late.", status=str(payment.status))

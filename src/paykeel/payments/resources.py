@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from paykeel.errors import DatabaseUnavailable, IdempotencyInFlight, IdempotencyKeyReused, NotFound
+from paykeel.errors import (
+    DatabaseUnavailable,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    NotFound,
+    OutcomeUnknown,
+)
 from paykeel.gateways.port import (
     Authorized,
     Capabilities,
@@ -128,6 +134,27 @@ async def ask(
         return Unknown(f"raised {type(error).__name__}")
     # An adapter is somebody else's code: what it returns is believed only if it is an answer.
     return outcome if isinstance(outcome, ANSWERS) else Unknown("garbage")
+
+
+async def answer_as_it_stands(
+    resources: Resources,
+    payment: Payment,
+    idempotency_key: str,
+    compose: Callable[[Payment], Answer],
+) -> tuple[Payment, Answer]:
+    """Answer a request that settled nothing itself: perhaps somebody else's settling was faster.
+
+    Raises:
+        OutcomeUnknown: The database is away, or has forgotten the payment.
+    """
+    try:
+        stored = await resources.idempotency.find(payment.merchant_id, idempotency_key)
+        payment = await resources.settler.get(payment.merchant_id, payment.payment_id)
+    except (DatabaseUnavailable, NotFound) as error:
+        raise OutcomeUnknown from error
+    if stored is not None and stored.answer is not None:
+        return payment, replace(stored.answer, replayed=False)
+    return payment, compose(payment)
 
 
 async def answer_duplicate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +13,14 @@ from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
 from paykeel.errors import DatabaseUnavailable, Misconfigured, NotFound, OutcomeUnknown
 from paykeel.metrics import writer_slot
-from paykeel.outbox import PURCHASE_COMPLETED, Message
-from paykeel.payments.answers import (
-    cancel_answer,
-    capture_answer,
-    completion_answer,
-    purchase_answer,
-)
-from paykeel.payments.model import Event, Payment, encode
-from paykeel.payments.moves import Attempt, Close, Defer, Move, apply
+from paykeel.payments.model import Event, Payment
+from paykeel.payments.moves import Attempt, Close, Defer, Move
 from paykeel.payments.rules import decide
-from paykeel.payments.states import CONCLUDED, TERMINAL, Status
+from paykeel.payments.states import Status
+from paykeel.payments.steps import Step, own_answer, settle_arguments, step_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from paykeel.db.pool import Connection, Database
@@ -44,6 +36,10 @@ STORE_PAUSES_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000)
 log = structlog.get_logger("paykeel.payments")
 
 
+class _HookFailed(Exception):
+    """The application's hook raised; what it was asked to complete stays uncompleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionHook:
     """The application's own rows, committed with the payment or not at all.
@@ -54,90 +50,6 @@ class CompletionHook:
 
     name: str
     run: Callable[[Any, Payment], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One move of one payment with all that is written with it."""
-
-    before: Payment
-    after: Payment
-    move: Move
-    attempt_no: int
-    actor: str
-    answers: tuple[tuple[str, Answer], ...]
-    message: Message | None
-
-    @property
-    def completes(self) -> bool:
-        """Whether this is the move that completes the purchase."""
-        return self.after.status is Status.SUCCEEDED and self.before.status is not Status.SUCCEEDED
-
-
-def gateway_reference(merchant_id: UUID, idempotency_key: str, number: int = 1) -> bytes:
-    """Return our reference at the gateway, which is also the idempotency key there.
-
-    It can be derived again from the request alone: when the database forgets a payment that it had
-    acknowledged, the repeated request arrives at the gateway under the same reference.
-    """
-    text = f"paykeel-1\n{merchant_id}\n{number}\n{idempotency_key}"
-    return hashlib.sha256(text.encode()).digest()
-
-
-def step_for(
-    before: Payment, attempt: Attempt | None, move: Move, actor: str, at: datetime
-) -> Step:
-    """Compose a move with the answers and the message that become true with it."""
-    after = apply(before, move, actor, max(at, before.updated_at))
-    answers: list[tuple[str, Answer]] = []
-    if before.status not in CONCLUDED and after.status in CONCLUDED:
-        answers.append((after.idempotency_key, purchase_answer(after)))
-    if attempt is not None and attempt.idempotency_key and move.attempt_state == "done":
-        answers.append((attempt.idempotency_key, operation_answer(after, attempt, move)))
-    topic = None
-    if after.status is Status.SUCCEEDED and before.status is not Status.SUCCEEDED:
-        topic = PURCHASE_COMPLETED
-    elif move.alarm:
-        topic = "payment.alarm"
-    elif after.status in CONCLUDED:
-        topic = move.event_type
-    message = None if topic is None else Message.new(topic, _facts(after, move))
-    number = 0 if attempt is None else attempt.attempt_no
-    return Step(before, after, move, number, actor, tuple(answers), message)
-
-
-def operation_answer(payment: Payment, attempt: Attempt, move: Move | None) -> Answer:
-    """Answer the key of a capture, a cancellation or a completion."""
-    refused = None
-    if move is not None and move.event_type in {
-        "payment.capture_declined",
-        "payment.cancel_declined",
-    }:
-        refused = move.reason
-    over = move is not None and move.attempt_state == "done"
-    match attempt.operation:
-        case "capture":
-            return capture_answer(payment, over=over, refused=refused)
-        case "void" | "refund":
-            return cancel_answer(payment, over=over, refused=refused)
-        case _:
-            return completion_answer(payment)
-
-
-def _facts(payment: Payment, move: Move) -> dict[str, Any]:
-    """Return what the outside is told of a move."""
-    return {
-        "event": move.event_type,
-        "payment_id": str(payment.payment_id),
-        "status": str(payment.status),
-        "amount": payment.amount,
-        "amount_captured": payment.amount_captured,
-        "amount_late": payment.amount_late,
-        "currency": payment.currency,
-        "buyer": {"id": payment.buyer_id, "role": payment.buyer_role},
-        "reference": payment.reference,
-        "reason": move.reason,
-    }
 
 
 class Settler:
@@ -216,6 +128,13 @@ class Settler:
         for pause in (*STORE_PAUSES_MS, None):
             try:
                 return await self._settle(payment, attempt, outcome, waits, actor, evidence)
+            except _HookFailed as error:
+                # Recovery asks the gateway again, and the hook with its answer.
+                because = f"completion hook failed: {error}"[:200]
+                await self.defer(
+                    payment, attempt, Defer("open", because, waits.again_ms, alarm=True)
+                )
+                raise OutcomeUnknown from error
             except DatabaseUnavailable as error:
                 # Whether the COMMIT took place is unknown: what follows reads again and repeats.
                 if pause is None:
@@ -251,7 +170,7 @@ class Settler:
                     step = step_for(payment, attempt, decision, actor, self._database.now())
                     if await self._steps.submit(merchant_id, step):
                         self._tell(step)
-                        return step.after, _own_answer(step, attempt)
+                        return step.after, own_answer(step, attempt)
                 case Defer():
                     await self.defer(payment, attempt, decision)
                     return payment, None
@@ -321,17 +240,26 @@ class Settler:
 
     async def _write(self, merchant_id: UUID, lane: int, steps: Sequence[Step]) -> list[bool]:
         """Run the settling statement for a batch, with the hook, if any, in its transaction."""
-        steps_sorted = sorted(steps, key=lambda step: step.before.payment_id)
+        # One step of a payment in each statement: a second one would have moved from the same
+        # version, and could not be told from the first in what the statement returns.
+        first: dict[UUID, Step] = {}
+        for step in steps:
+            first.setdefault(step.before.payment_id, step)
+        steps_sorted = sorted(first.values(), key=lambda step: step.before.payment_id)
         values = settle_arguments(merchant_id, writer_slot(lane), steps_sorted)
         hook = self.hook
-        if hook is None or not any(step.completes for step in steps):
+        if hook is None or not any(step.completes for step in steps_sorted):
             rows = await self._database.fetch(SQL["settle_payments"], **values)
         else:
             async with self._database.connection() as connection, connection.transaction():
                 rows = await fetch_on(connection, SQL["settle_payments"], values)
                 await _run_hook(hook, connection, steps_sorted, {row["payment_id"] for row in rows})
         moved = {(row["payment_id"], row["version"]) for row in rows}
-        return [(step.after.payment_id, step.after.version) in moved for step in steps]
+        return [
+            first[step.before.payment_id] is step
+            and (step.after.payment_id, step.after.version) in moved
+            for step in steps
+        ]
 
     async def close(self) -> None:
         """Wait for what is in flight."""
@@ -344,13 +272,10 @@ async def _run_hook(
     """Run the application's hook for each purchase that this transaction completes."""
     for step in steps:
         if step.completes and step.after.payment_id in moved:
-            await hook.run(connection, step.after)
-
-
-def _own_answer(step: Step, attempt: Attempt) -> Answer | None:
-    """Return the answer that a step stored for the attempt's own key."""
-    key = attempt.idempotency_key or step.after.idempotency_key
-    return next((answer for stored, answer in step.answers if stored == key), None)
+            try:
+                await hook.run(connection, step.after)
+            except Exception as error:
+                raise _HookFailed(type(error).__name__) from error
 
 
 def payment_from_row(row: Any, events: Sequence[Any] = ()) -> Payment:
@@ -359,50 +284,3 @@ def payment_from_row(row: Any, events: Sequence[Any] = ()) -> Payment:
         **{**row, "status": Status(row["status"])},
         timeline=tuple(Event(**event) for event in events),
     )
-
-
-def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dict[str, Any]:
-    """Return the arrays of ``settle_payments``, one element for each step."""
-    moves = [step.move for step in steps]
-    answers = [(step.after, key, answer) for step in steps for key, answer in step.answers]
-    return {
-        "merchant_id": merchant_id,
-        "slot": slot,
-        "payment_ids": [step.before.payment_id for step in steps],
-        "versions": [step.before.version for step in steps],
-        "attempt_nos": [step.attempt_no for step in steps],
-        "from_statuses": [step.before.status for step in steps],
-        "to_statuses": [move.to_status for move in moves],
-        "amounts": [move.amount for move in moves],
-        "authorized_deltas": [move.authorized_delta for move in moves],
-        "captured_deltas": [move.captured_delta for move in moves],
-        "late_deltas": [move.late_delta for move in moves],
-        "gateway_ids": [move.gateway_id for move in moves],
-        "failure_reasons": [step.after.failure_reason for step in steps],
-        "failure_codes": [step.after.failure_code for step in steps],
-        "next_actions": [
-            None if step.after.next_action is None else encode(step.after.next_action).decode()
-            for step in steps
-        ],
-        "finished": [step.after.status in TERMINAL for step in steps],
-        "event_types": [move.event_type for move in moves],
-        "event_reasons": [move.reason for move in moves],
-        "actors": [step.actor for step in steps],
-        "event_datas": [encode(move.data).decode() if move.data else "{}" for move in moves],
-        "attempt_states": [move.attempt_state for move in moves],
-        "attempt_outcomes": [move.attempt_outcome for move in moves],
-        "recover_ms": [move.recover_ms for move in moves],
-        "closes": [step.after.status in TERMINAL for step in steps],
-        "occurred_ats": [step.after.updated_at for step in steps],
-        "message_ids": [step.message.message_id if step.message else None for step in steps],
-        "topics": [step.message.topic if step.message else None for step in steps],
-        "payloads": [
-            encode(step.message.payload).decode() if step.message else None for step in steps
-        ],
-        "answer_payment_ids": [payment.payment_id for payment, _, _ in answers],
-        "answer_keys": [key for _, key, _ in answers],
-        "answer_statuses": [answer.status for _, _, answer in answers],
-        "answer_types": [answer.content_type for _, _, answer in answers],
-        "answer_bodies": [answer.body for _, _, answer in answers],
-        "answered_ats": [payment.updated_at for payment, _, _ in answers],
-    }

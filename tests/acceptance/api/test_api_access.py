@@ -1,0 +1,118 @@
+"""Who may do what: keys, scopes, and paths that need none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tests.acceptance.api.kit import CARD, Api, problem_of, purchase
+
+if TYPE_CHECKING:
+    import asyncpg
+
+ONE = f"/v1/payments/{uuid4()}"
+ROUTES = [
+    ("POST", "/v1/purchases", "purchases:write"),
+    ("GET", "/v1/payments", "payments:read"),
+    ("GET", ONE, "payments:read"),
+    ("GET", f"{ONE}/events", "payments:read"),
+    ("POST", f"{ONE}/capture", "payments:write"),
+    ("POST", f"{ONE}/cancel", "payments:write"),
+    ("POST", f"{ONE}/actions", "payments:write"),
+]
+SCOPES = {scope for _, _, scope in ROUTES}
+
+
+async def test_every_route_is_listed_here(api: Api) -> None:
+    document = (await api.http.get("/v1/openapi.json")).json()
+    open_to_all = {("GET", "/livez"), ("GET", "/readyz")}
+    listed = {(method, path.replace(ONE[13:], "{payment_id}")) for method, path, _ in ROUTES}
+    assert listed | open_to_all == {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+
+
+async def test_without_a_valid_key_it_is_401(api: Api) -> None:
+    secret = api.secret
+    refused = [
+        {},
+        {"Authorization": ""},
+        {"Authorization": secret},
+        {"Authorization": f"Basic {secret}"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": f"Bearer {secret[:-1]}"},
+        {"Authorization": f"Bearer {secret} {secret}"},
+        {"Authorization": f"Bearer {CARD}"},
+        {"X-Api-Key": secret},
+        {"Cookie": f"key={secret}"},
+    ]
+    for method, path, _ in ROUTES:
+        for headers in refused:
+            answer = await api.http.request(method, path, headers=headers)
+            problem_of(answer, 401, "unauthenticated")
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert secret not in answer.text
+            assert CARD not in answer.text
+        # A key in the address is none, even the right one.
+        answer = await api.http.request(method, f"{path}?api_key={secret}&access_token={secret}")
+        problem_of(answer, 401, "unauthenticated")
+
+
+async def test_without_the_scope_it_is_403(api: Api) -> None:
+    for method, path, scope in ROUTES:
+        lacking = await api.other(sorted(SCOPES - {scope}), same=True)
+        answer = await lacking.http.request(method, path, headers=lacking.headers("k"))
+        problem = problem_of(answer, 403, "forbidden")
+        assert problem["scope"] == scope
+        having = await api.other([scope], same=True)
+        answer = await having.http.request(method, path, headers=having.headers("k"))
+        assert answer.status_code not in {401, 403}
+
+
+async def test_a_stored_answer_needs_the_scope_too(api: Api) -> None:
+    await api.buy("first")
+    reader = await api.other(["payments:read"], same=True)
+    problem_of(await reader.buy("first"), 403, "forbidden")
+
+
+async def test_a_revoked_key_is_refused(api: Api) -> None:
+    other = await api.other(same=True)
+    assert (await other.read("/v1/payments")).status_code == 200
+    keys = await api.paykeel.keys.list(api.merchant_id)
+    await api.paykeel.keys.revoke(keys[-1].key_id)
+    problem_of(await other.read("/v1/payments"), 401, "unauthenticated")
+    assert (await api.read("/v1/payments")).status_code == 200
+
+
+async def test_after_a_rotation_both_keys_work_for_a_while(
+    api: Api, owner: asyncpg.Connection
+) -> None:
+    (old,) = await api.paykeel.keys.list(api.merchant_id)
+    _, secret = await api.paykeel.keys.rotate(old.key_id, timedelta(hours=1))
+    new = Api(api.paykeel, api.app, api.http, api.merchant_id, secret)
+    assert (await api.read("/v1/payments")).status_code == 200
+    assert (await new.read("/v1/payments")).status_code == 200
+    await api.paykeel.keys.rotate(old.key_id, timedelta(0))
+    problem_of(await api.read("/v1/payments"), 401, "unauthenticated")
+    assert (await new.read("/v1/payments")).status_code == 200
+
+
+async def test_a_secret_is_in_no_row(api: Api, owner: asyncpg.Connection) -> None:
+    await api.buy()
+    row = await owner.fetchrow("SELECT k::text AS all FROM api_keys k")
+    assert row is not None
+    assert api.secret[:25] in row["all"]
+    assert api.secret[26:50] not in row["all"]
+
+
+async def test_the_scheme_is_spelt_in_any_case(api: Api) -> None:
+    answer = await api.http.get("/v1/payments", headers={"Authorization": f"bearer {api.secret}"})
+    assert answer.status_code == 200
+
+
+async def test_an_empty_purchase_is_refused_before_it_is_read(api: Api) -> None:
+    """Who is nobody learns nothing about what is wrong with a body."""
+    answer = await api.http.post("/v1/purchases", json=purchase(amount=-1))
+    problem_of(answer, 401, "unauthenticated")
