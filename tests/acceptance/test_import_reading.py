@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from paykeel.cardnumbers import holds_card_number
@@ -232,7 +232,10 @@ def test_what_is_shown_of_a_name_is_short_printable_and_no_card() -> None:
 @given(st.lists(st.binary(max_size=60), max_size=8), st.sampled_from(["csv", "ndjson"]))
 def test_no_bytes_stop_the_reading(lines: list[bytes], file_format: str) -> None:
     header = HEADER.encode() if file_format == "csv" else b""
-    for found in read(header + b"\n".join(lines), file_format):
+    content = header + b"\n".join(lines)
+    # A file of another encoding is refused as a whole; that has a test of its own.
+    assume(not content.startswith((b"\xff\xfe", b"\xfe\xff")))
+    for found in read(content, file_format):
         assert found.line >= 1
         if isinstance(found, Reject):
             assert found.code

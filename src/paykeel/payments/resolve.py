@@ -149,6 +149,7 @@ async def _accept_late(
     """Book late money as captured; the payment's status stays what it was."""
     for _ in range(WRITE_TRIES):
         late = _late(payment)
+        await _refuse_while_refunded(resources, payment)
         move = Move(
             to_status=payment.status,
             event_type="payment.late_money_accepted",
@@ -165,6 +166,15 @@ async def _accept_late(
             return step.after
         payment = await resources.settler.get(payment.merchant_id, payment.payment_id)
     raise OperationInFlight("The payment keeps changing; repeat it in a moment.")
+
+
+async def _refuse_while_refunded(resources: Resources, payment: Payment) -> None:
+    """Keep money from being accepted that the gateway may be giving back at this moment."""
+    rows = await resources.database.fetch(
+        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
+    )
+    if any(row["operation"] == "refund" and row["state"] == "open" for row in rows):
+        raise OperationInFlight("The money is being given back; wait for how that ends.")
 
 
 async def _refund_late(
