@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside the file that it writes, not a package
 """Writes orders.csv: 1,000 plausible orders, the same ones every time.
 
 They are of agents and operators in several currencies, and hold what real files hold: orders that

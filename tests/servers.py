@@ -25,7 +25,7 @@ from paykeel.gateways import placeholder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROLE_PASSWORD = "paykeel-tests"  # noqa: S105 - of throw-away roles on a test server
+ROLE_PASSWORD = "paykeel-tests"
 TEMPLATE = "paykeel_template"
 
 

@@ -80,7 +80,7 @@ class Coalescer(Generic[K, T, R]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         # A caller that goes away does not take back what it asked for: the batch goes on.
-        return await asyncio.shield(future)
+        return await future
 
     async def _drain(self, key: K, lane: _Lane[T, R], number: int) -> None:
         """Send batch after batch until nothing waits for this key."""

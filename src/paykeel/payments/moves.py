@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+OUTCOME_CHARACTERS_MAX = 200
+FAILURE_CODE_CHARACTERS_MAX = 100
+GATEWAY_ID_CHARACTERS_MAX = 255
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One operation at the gateway: the row of ``payment_attempts``."""
@@ -87,6 +92,31 @@ class Close:
 
 
 Decision = Move | Defer | Close
+
+
+def plain(text: str) -> str:
+    """Return an adapter's own words as PostgreSQL can hold them: no NUL, no half characters."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
+
+
+def _cut(text: str | None, characters_max: int) -> str | None:
+    return None if text is None else plain(text)[:characters_max] or None
+
+
+def storable(decision: Decision) -> Decision:
+    """Cut what an adapter said in its own words to what the columns hold.
+
+    A definite answer must never be lost because of how it was put.
+    """
+    outcome = plain(decision.attempt_outcome if isinstance(decision, Move) else decision.outcome)
+    if not isinstance(decision, Move):
+        return replace(decision, outcome=outcome[:OUTCOME_CHARACTERS_MAX])
+    return replace(
+        decision,
+        code=_cut(decision.code, FAILURE_CODE_CHARACTERS_MAX),
+        gateway_id=_cut(decision.gateway_id, GATEWAY_ID_CHARACTERS_MAX),
+        attempt_outcome=outcome[:OUTCOME_CHARACTERS_MAX],
+    )
 
 
 def apply(payment: Payment, move: Move, actor: str, at: datetime) -> Payment:

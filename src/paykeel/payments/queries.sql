@@ -393,9 +393,14 @@ ORDER BY t.attempt_no;
 WITH due AS MATERIALIZED (
     SELECT t.merchant_id, t.payment_id, t.attempt_no
     FROM payment_attempts t
-    JOIN payments p ON p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
     WHERE t.state <> 'done' AND t.recover_at <= now()
-        AND (p.completion_hook IS NULL OR p.completion_hook = :completion_hook::text)
+        -- A value and no join: it is looked up for each row that is due. Without statistics a
+        -- planner would begin with the payments, all of them.
+        AND (
+            SELECT p.completion_hook IS NULL OR p.completion_hook = :completion_hook::text
+            FROM payments p
+            WHERE p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
+        )
     ORDER BY t.recover_at
     LIMIT :rows_max::integer
     FOR UPDATE OF t SKIP LOCKED

@@ -117,8 +117,8 @@ async def _outcome(
         # The gateway may have forgotten the key, and would do it a second time.
         because = "not found, too old to send again"
         return Defer(attempt.state, because, waits.again_ms, alarm=True)
-    if payment.status in TERMINAL:
-        return Unknown("ended")
+    if payment.status in TERMINAL and attempt.operation != "refund":
+        return Unknown("ended")  # Only giving back still makes sense after the end.
     if attempt.operation == "charge":
         return await charge(resources, gateway, payment, attempt.reference)
     return await perform(resources, gateway, payment, attempt)

@@ -111,10 +111,7 @@ async def resolve(
 
 async def _in_the_dark(resources: Resources, payment: Payment) -> Attempt:
     """Return the attempt whose end is unknown; the open one before one that waits."""
-    rows = await resources.database.fetch(
-        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
-    )
-    attempts = [Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS}) for row in rows]
+    attempts = await _attempts(resources, payment)
     for state in ("open", "waiting"):
         for attempt in attempts:
             if attempt.state == state and (state == "open" or payment.status == "processing"):
@@ -149,12 +146,15 @@ async def _accept_late(
     """Book late money as captured; the payment's status stays what it was."""
     for _ in range(WRITE_TRIES):
         late = _late(payment)
-        await _refuse_while_refunded(resources, payment)
+        if any(refund.state == "open" for refund in await _refunds(resources, payment)):
+            # The gateway may be giving it back at this moment.
+            raise OperationInFlight("The money is being given back; wait for how that ends.")
         move = Move(
             to_status=payment.status,
             event_type="payment.late_money_accepted",
             amount=late,
-            authorized_delta=late,
+            # What was reserved before it ended is authorized already.
+            authorized_delta=max(0, payment.amount_captured + late - payment.amount_authorized),
             captured_delta=late,
             late_delta=-late,
             reason=payment.failure_reason,
@@ -168,15 +168,6 @@ async def _accept_late(
     raise OperationInFlight("The payment keeps changing; repeat it in a moment.")
 
 
-async def _refuse_while_refunded(resources: Resources, payment: Payment) -> None:
-    """Keep money from being accepted that the gateway may be giving back at this moment."""
-    rows = await resources.database.fetch(
-        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
-    )
-    if any(row["operation"] == "refund" and row["state"] == "open" for row in rows):
-        raise OperationInFlight("The money is being given back; wait for how that ends.")
-
-
 async def _refund_late(
     resources: Resources, payment: Payment, actor: str, data: dict[str, str]
 ) -> Payment:
@@ -184,9 +175,9 @@ async def _refund_late(
     operation = Operation(
         verb="refund", claims_as="cancel", path="cancel", body={}, amount_of=_late, data=data
     )
-    attempt = await open_operation(
-        resources, payment, operation, _late(payment), None, b"", LATE_REFUND_NUMBER
-    )
+    # A refund that was refused keeps its number: the gateway would only repeat what it said.
+    number = LATE_REFUND_NUMBER + len(await _refunds(resources, payment))
+    attempt = await open_operation(resources, payment, operation, _late(payment), None, b"", number)
     if attempt is None:
         raise OperationInFlight("The payment has just changed; look at it again.")
     gateway = await resources.gateways.by_name(payment.gateway)
@@ -194,6 +185,20 @@ async def _refund_late(
     waits = resources.waits(gateway.capabilities)
     settled, _ = await resources.settler.settle(payment, attempt, outcome, waits, actor, data)
     return settled
+
+
+async def _attempts(resources: Resources, payment: Payment) -> list[Attempt]:
+    """Return every operation of a payment at the gateway, in order."""
+    rows = await resources.database.fetch(
+        SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
+    )
+    return [Attempt(**{name: row[name] for name in _ATTEMPT_COLUMNS}) for row in rows]
+
+
+async def _refunds(resources: Resources, payment: Payment) -> list[Attempt]:
+    """Return every giving back of late money, however it ended."""
+    attempts = await _attempts(resources, payment)
+    return [attempt for attempt in attempts if attempt.operation == "refund"]
 
 
 def _late(payment: Payment, _capabilities: Capabilities | None = None) -> int:

@@ -104,7 +104,8 @@ class Resources:
         )
         pause = min(high, low * 2 ** min(looks, 20))
         return Waits(
-            again_ms=random.randint(pause // 2, pause),  # noqa: S311 - jitter, not a secret
+            # Between a half and the whole of the pause, so that many do not come at once.
+            again_ms=pause - (pause // 2 * random.getrandbits(16) >> 16),
             # A buyer's step shows at the gateway before it is reported here: look now and then.
             action_ms=min(capabilities.action_ms_max, high),
             authorization_ms=capabilities.authorization_ms_max,

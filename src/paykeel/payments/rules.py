@@ -21,7 +21,7 @@ from paykeel.gateways.port import (
     Unknown,
 )
 from paykeel.money import Money
-from paykeel.payments.moves import Close, Decision, Defer, Move
+from paykeel.payments.moves import Close, Decision, Defer, Move, plain, storable
 from paykeel.payments.states import TERMINAL, Status, is_allowed
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -
         # The database would refuse it at every look; a person has to hear of it instead.
         where = f"no way from {payment.status} to {decision.to_status}"
         return Defer("open", where, waits.again_ms, alarm=True)
-    return decision
+    return storable(decision)
 
 
 def _repeated(attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
@@ -83,7 +83,7 @@ def _after_charge(payment: Payment, attempt: Attempt, outcome: Outcome, waits: W
             reason = DeclineReason.GATEWAY_UNAVAILABLE
             return _failed(payment, reason, outcome.reason[:100], "not_sent", None)
         case Unknown():
-            return _unknown(payment, attempt, f"unknown: {outcome.reason}"[:200], waits)
+            return _unknown(payment, attempt, f"unknown: {plain(outcome.reason)}"[:200], waits)
         case _:
             assert_never(outcome)
 
@@ -224,10 +224,11 @@ def _requires_action(
     payment: Payment, attempt: Attempt, outcome: RequiresAction, waits: Waits
 ) -> Decision:
     """Wait for the buyer's step."""
+    asked = outcome.next_action
     action = {
-        "kind": outcome.next_action.kind,
-        "url": outcome.next_action.url,
-        "data": dict(sorted(outcome.next_action.data.items())),
+        "kind": plain(asked.kind),
+        "url": None if asked.url is None else plain(asked.url),
+        "data": {plain(name): plain(value) for name, value in sorted(asked.data.items())},
     }
     completing = attempt.operation == "complete"
     if payment.status is Status.REQUIRES_ACTION and payment.next_action == action:

@@ -1,0 +1,129 @@
+"""One good row of each table, and how to put a changed one in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    import asyncpg
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MERCHANT, PAYMENT = UUID(int=1), UUID(int=2)
+_PAYMENT = {"merchant_id": MERCHANT, "payment_id": PAYMENT}
+
+#: In the order of their foreign keys.
+ROWS: dict[str, dict[str, Any]] = {
+    "merchants": {"merchant_id": MERCHANT, "name": "Harbour Market", "mode": "test"},
+    "merchant_limits": {
+        "merchant_id": MERCHANT,
+        "currency": "EUR",
+        "amount_min": 1,
+        "amount_max": 100,
+    },
+    "api_keys": {
+        "merchant_id": MERCHANT,
+        "key_id": UUID(int=3),
+        "prefix": "p" * 20,
+        "secret_sha256": b"s" * 32,
+        "name": "till",
+        "scopes": ["purchases:write"],
+    },
+    "payments": {
+        **_PAYMENT,
+        "idempotency_key": "order-17",
+        "status": "pending",
+        "version": 1,
+        "amount": 1_000,
+        "currency": "EUR",
+        "exponent": 2,
+        "capture_method": "automatic",
+        "buyer_id": "agent-7",
+        "buyer_role": "agent",
+        "payment_method": "pm_ok",
+        "gateway": "placeholder",
+        "created_at": AT,
+        "updated_at": AT,
+    },
+    "payment_attempts": {
+        **_PAYMENT,
+        "attempt_no": 1,
+        "operation": "charge",
+        "reference": b"r" * 32,
+        "amount": 1_000,
+        "state": "open",
+        "recover_at": AT,
+        "created_at": AT,
+    },
+    "payment_events": {
+        **_PAYMENT,
+        "sequence": 1,
+        "type": "payment.opened",
+        "from_status": "new",
+        "to_status": "pending",
+        "amount": 1_000,
+        "actor": "request",
+        "occurred_at": AT,
+    },
+    "payment_idempotency": {
+        **_PAYMENT,
+        "idempotency_key": "order-17",
+        "operation": "purchase",
+        "fingerprint": b"f" * 32,
+        "attempt_no": 1,
+        "created_at": AT,
+    },
+    "outbox": {
+        **_PAYMENT,
+        "message_id": UUID(int=4),
+        "topic": "purchase.completed",
+        "payload": "{}",
+        "created_at": AT,
+    },
+    "fraud_prevention_logs": {
+        **_PAYMENT,
+        "log_id": UUID(int=5),
+        "decision": "allow",
+        "created_at": AT,
+    },
+    "terms_acceptance": {
+        "merchant_id": MERCHANT,
+        "buyer_id": "agent-7",
+        "terms_version": "2026-11",
+    },
+    "refund_policies": {
+        "merchant_id": MERCHANT,
+        "policy_version": 1,
+        "rules": "{}",
+        "effective_at": AT,
+    },
+    "payment_metrics": {
+        "merchant_id": MERCHANT,
+        "bucket": AT,
+        "event_type": "payment.opened",
+        "buyer_role": "agent",
+        "currency": "EUR",
+        "gateway": "placeholder",
+        "reason": "",
+        "slot": 0,
+        "count": 1,
+        "amount": 1_000,
+    },
+}
+
+
+async def put(connection: asyncpg.Connection, table: str, **changes: Any) -> None:
+    """Add the good row of a table, with these changes."""
+    row = {**ROWS[table], **changes}
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    await connection.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})",  # noqa: S608 - names of our own
+        *row.values(),
+    )
+
+
+async def put_all(connection: asyncpg.Connection) -> None:
+    """Add the good row of every table."""
+    for table in ROWS:
+        await put(connection, table)

@@ -1,0 +1,132 @@
+"""Every statement in a file fits the migrated schema, the application's rights, and its class."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+import paykeel
+from paykeel.db.sql import Statement, parse
+from paykeel.gateways.placeholder.counting import BookTotal, DoubleCharge, PaymentBooks
+from paykeel.gateways.placeholder.rows import History, Operation
+from paykeel.gateways.placeholder.rules import Totals
+from paykeel.idempotency import StoredKey
+from paykeel.merchants.keys import ApiKey
+from paykeel.merchants.service import Merchant
+from paykeel.metrics import Total
+from paykeel.payments.model import Event, Payment
+from paykeel.payments.moves import Attempt
+from paykeel.payments.resolve import Stuck
+
+if TYPE_CHECKING:
+    from tests.servers import Urls
+
+ROOT = Path(paykeel.__file__).parent
+FILES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in sorted(ROOT.rglob("*.sql"))
+    if "-- name: " in path.read_text(encoding="utf-8")
+}
+STATEMENTS: dict[str, Statement] = {
+    f"{name}::{statement.name}": statement
+    for name, path in FILES.items()
+    for statement in parse(path.read_text(encoding="utf-8")).values()
+}
+#: Which class is built from which statement's rows, and what the rows have besides.
+BUILDS: dict[str, tuple[type, set[str]]] = {
+    "payments/queries.sql::get_payment": (Payment, set()),
+    "payments/queries.sql::list_payments": (Payment, set()),
+    "payments/queries.sql::list_events": (Event, set()),
+    "payments/queries.sql::get_attempts": (Attempt, set()),
+    "payments/queries.sql::claim_due_attempts": (Attempt, {"age_ms", "merchant_id"}),
+    "payments/queries.sql::list_stuck": (Stuck, set()),
+    "idempotency/queries.sql::find_keys": (StoredKey, set()),
+    "merchants/queries.sql::create_merchant": (Merchant, set()),
+    "merchants/queries.sql::list_merchants": (Merchant, set()),
+    "merchants/queries.sql::get_merchant": (Merchant, {"currencies", "amount_mins", "amount_maxs"}),
+    "merchants/queries.sql::create_key": (ApiKey, set()),
+    "merchants/queries.sql::get_key": (ApiKey, set()),
+    "merchants/queries.sql::list_keys": (ApiKey, set()),
+    "merchants/queries.sql::revoke_key": (ApiKey, set()),
+    "merchants/queries.sql::find_keys": (ApiKey, {"secret_sha256", "mode"}),
+    "metrics/queries.sql::metric_totals": (Total, set()),
+    "gateways/placeholder/queries.sql::find_operation": (Operation, set()),
+    "gateways/placeholder/queries.sql::take_charges": (Operation, set()),
+    "gateways/placeholder/queries.sql::claim_follow_up": (Operation, set()),
+    "gateways/placeholder/queries.sql::answer_follow_up": (Operation, set()),
+    "gateways/placeholder/queries.sql::find_history": (History, set()),
+    "gateways/placeholder/queries.sql::totals": (Totals, set()),
+    "gateways/placeholder/queries.sql::books": (BookTotal, set()),
+    "gateways/placeholder/queries.sql::payments_page": (PaymentBooks, set()),
+    "gateways/placeholder/queries.sql::double_charged": (DoubleCharge, set()),
+}
+#: What a class has that no column gives: it is filled in from elsewhere.
+NOT_COLUMNS = {"timeline", "limits"}
+#: Utility statements, of which there is no plan to explain.
+UTILITIES = {"payments/queries.sql::plan_afresh"}
+
+
+def test_the_rooms_are_all_here() -> None:
+    rooms = {name.rpartition("/")[0] for name in FILES}
+    expected = {"payments", "idempotency", "merchants", "terms", "metrics", "gateways/placeholder"}
+    assert expected <= rooms
+    assert "payments/audit.sql" in FILES
+    assert BUILDS.keys() <= STATEMENTS.keys()
+
+
+async def test_every_statement_prepares_and_gives_the_columns_of_its_class(urls: Urls) -> None:
+    connection = await asyncpg.connect(urls.app)
+    faults = []
+    try:
+        for name, statement in STATEMENTS.items():
+            try:
+                prepared = await connection.prepare(statement.text)
+            except asyncpg.PostgresError as error:
+                faults.append(f"{name}: {error}")
+                continue
+            if len(prepared.get_parameters()) != len(statement.parameters):
+                faults.append(f"{name}: {prepared.get_parameters()}")
+            columns = sorted(attribute.name for attribute in prepared.get_attributes())
+            if name in BUILDS:
+                kind, besides = BUILDS[name]
+                wanted = {field.name for field in fields(kind)} - NOT_COLUMNS
+                if columns != sorted(wanted | besides):
+                    faults.append(f"{name}: {set(columns) ^ (wanted | besides) or columns}")
+    finally:
+        await connection.close()
+    assert faults == []
+
+
+async def test_the_application_may_run_every_statement(urls: Urls) -> None:
+    """Explaining a statement checks the rights to everything in it, and does nothing."""
+    connection = await asyncpg.connect(urls.app)
+    faults = []
+    try:
+        for number, (name, statement) in enumerate(STATEMENTS.items()):
+            if name in UTILITIES:
+                continue
+            await connection.execute(f"PREPARE s{number} AS {statement.text}")
+            nulls = ", ".join(["NULL"] * len(statement.parameters))
+            try:
+                await connection.execute(
+                    f"EXPLAIN EXECUTE s{number}" + (f" ({nulls})" if nulls else "")
+                )
+            except asyncpg.InsufficientPrivilegeError as error:
+                faults.append(f"{name}: {error}")
+    finally:
+        await connection.close()
+    assert faults == []
+
+
+async def test_a_statement_without_the_right_would_be_seen(urls: Urls) -> None:
+    connection = await asyncpg.connect(urls.app)
+    try:
+        await connection.execute("PREPARE s AS DELETE FROM payments WHERE payment_id = $1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("EXPLAIN EXECUTE s (NULL)")
+    finally:
+        await connection.close()
