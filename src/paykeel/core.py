@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import asyncpg
+import structlog
 
 from paykeel.clock import SystemClock
 from paykeel.db.embedded import EmbeddedServer, start_embedded
 from paykeel.db.migrate import Applied, migrate
 from paykeel.db.pool import Database
-from paykeel.errors import DatabaseUnavailable
+from paykeel.errors import DatabaseUnavailable, PaykeelError
 from paykeel.fraud import FraudPreventionService
 from paykeel.gateways import placeholder
 from paykeel.gateways.registry import Gateways, open_gateways
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from paykeel.clock import Clock
     from paykeel.fraud import Rule
     from paykeel.payments.settle import CompletionHook
+
+
+#: How often a process looks whether the embedded server still lives.
+WATCH_S = 1
+
+log = structlog.get_logger("paykeel.core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,18 @@ async def migrate_all(urls: Urls, settings: Settings) -> list[Applied]:
     return applied
 
 
+async def _watch(server: EmbeddedServer | None) -> None:
+    """Start the embedded server again when it dies, as a supervisor does with one's own."""
+    while server is not None:
+        await asyncio.sleep(WATCH_S)
+        if server.pid is None:
+            log.error("database.died", restarting=True)
+            try:
+                await asyncio.to_thread(server.ensure_running)
+            except PaykeelError as error:
+                log.error("database.not_restarted", error=error.message)  # noqa: TRY400 - said it all
+
+
 class Core:
     """Everything that Paykeel does, wired together.
 
@@ -106,7 +125,7 @@ class Core:
         self.fraud = FraudPreventionService(fraud_rules)
         self.terms = TermsService(database)
         self.metrics = PaymentMetricsService(database)
-        self.auditor = Auditor(database, self.merchants)
+        self.auditor = Auditor(database, self.merchants, looks_min=settings.recovery_tries_alarm)
         self.payments = PaymentService(
             settings=settings,
             database=database,
@@ -163,9 +182,11 @@ class Core:
                     completion_hook=completion_hook,
                     fraud_rules=fraud_rules,
                 )
+                watching = asyncio.create_task(_watch(urls.server))
                 try:
                     yield core
                 finally:
+                    watching.cancel()
                     await core.close()
                     if gateways is None:
                         await opened.close()

@@ -22,7 +22,7 @@ def default_data_dir() -> Path:
     return Path(base) / "paykeel"
 
 
-Milliseconds = Annotated[int, Field(ge=1)]
+Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 
 
 class Settings(BaseSettings):
@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     gateway_live: str = ""
     #: How long a gateway may take to answer before the outcome is called unknown.
     gateway_ms_max: Milliseconds = 20_000
+
+    #: How long the application's completion hook may take inside the settling transaction.
+    completion_hook_ms_max: Milliseconds = 10_000
 
     #: How long a duplicate waits for the first request's answer.
     duplicate_wait_ms_max: int = Field(default=10_000, ge=0, le=60_000)

@@ -205,6 +205,29 @@ async def test_what_the_gateway_may_have_forgotten_is_never_sent_again(
         assert stuck.age_ms >= retention
 
 
+async def test_a_request_that_hears_nothing_tells_what_somebody_else_learnt(
+    urls: Urls, admin: asyncpg.Connection
+) -> None:
+    """The sweep settles the purchase, and a capture follows, while the request still waits."""
+    async with opened(urls, changes={"gateway_ms_max": 1_500}) as paykeel:
+        merchant = await paykeel.merchants.create("Harbour Market")
+        wanted = {"payment_method": "pm_timeout_then_succeeded", "capture_method": "manual"}
+        request = asyncio.create_task(ask(paykeel, merchant, **wanted))
+        await asyncio.sleep(0.3)
+        await recover(paykeel, admin)
+        (held,) = (await paykeel.payments.list(merchant_id=merchant.merchant_id)).payments
+        await paykeel.payments.capture(
+            held.payment_id, merchant_id=merchant.merchant_id, idempotency_key="c-1"
+        )
+        assert not request.done()
+        answer = await request
+        # As its key was answered when the purchase was settled, and not as it stands since.
+        assert (answer.status, body(answer)["status"]) == (201, "authorized")
+        repeated = await ask(paykeel, merchant, **wanted)
+        assert repeated == replace(answer, replayed=True)
+        await audited(paykeel)
+
+
 async def test_another_amount_is_never_a_success(urls: Urls, admin: asyncpg.Connection) -> None:
     async with opened(urls, changes=QUICK) as paykeel:
         merchant = await paykeel.merchants.create("Harbour Market")

@@ -258,18 +258,24 @@ def test_a_capture_ends_a_payment_when_it_is_final_or_the_rest(
 
 
 @pytest.mark.parametrize("operation", ["capture", "void"])
-@pytest.mark.parametrize("name", ["declined", "not sent"])
-def test_a_refused_operation_leaves_the_payment_as_it_is(operation: str, name: str) -> None:
+def test_a_refused_operation_leaves_the_payment_as_it_is(operation: str) -> None:
     before = payment(Status.AUTHORIZED, amount_captured=400)
-    decision = decide(before, attempt(operation, amount=600), OUTCOMES[name], WAITS)
+    decision = decide(before, attempt(operation, amount=600), OUTCOMES["declined"], WAITS)
     assert isinstance(decision, Move)
     after = apply(before, decision, "request", LATER)
     expected = replace(
         before, version=after.version, updated_at=after.updated_at, timeline=after.timeline
     )
     assert after == expected
-    named = {"declined": "card_declined", "not sent": "gateway_unavailable"}
-    assert decision.reason == named[name]
+    assert decision.reason == "card_declined"
+
+
+@pytest.mark.parametrize("operation", ["capture", "void", "refund"])
+def test_an_operation_that_was_not_sent_is_no_refusal(operation: str) -> None:
+    before = payment(Status.AUTHORIZED, amount_captured=400)
+    decision = decide(before, attempt(operation, amount=600), OUTCOMES["not sent"], WAITS)
+    assert isinstance(decision, Defer)
+    assert decision.state == "open"
 
 
 def test_a_void_keeps_what_was_captured() -> None:

@@ -84,20 +84,31 @@ class Coalescer(Generic[K, T, R]):
 
     async def _drain(self, key: K, lane: _Lane[T, R], number: int) -> None:
         """Send batch after batch until nothing waits for this key."""
-        while lane.waiting:
-            batch = [lane.waiting.popleft() for _ in range(min(self._rows_max, len(lane.waiting)))]
-            self._queued -= len(batch)
-            try:
-                results = await self._run(key, number, [item for item, _ in batch])
-                pairs = list(zip(batch, results, strict=True))
-            except Exception as error:  # noqa: BLE001 - whatever it was, the rows are tried alone
-                await self._one_by_one(key, number, batch, error)
-            else:
-                for (_, future), result in pairs:
-                    _resolve(future, result)
-        lane.free.append(number)
-        if len(lane.free) == self._lanes:
-            self._keys.pop(key, None)
+        batch: list[tuple[T, asyncio.Future[R]]] = []
+        try:
+            while lane.waiting:
+                rows = min(self._rows_max, len(lane.waiting))
+                batch = [lane.waiting.popleft() for _ in range(rows)]
+                self._queued -= len(batch)
+                await self._send(key, number, batch)
+        finally:
+            # Also when this task is cancelled: nobody may wait for ever, and no lane may be lost.
+            for _, future in batch:
+                future.cancel()
+            lane.free.append(number)
+            if len(lane.free) == self._lanes and not lane.waiting:
+                self._keys.pop(key, None)
+
+    async def _send(self, key: K, number: int, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        """Run one batch, and give each caller its result."""
+        try:
+            results = await self._run(key, number, [item for item, _ in batch])
+            pairs = list(zip(batch, results, strict=True))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the rows are tried alone
+            await self._one_by_one(key, number, batch, error)
+        else:
+            for (_, future), result in pairs:
+                _resolve(future, result)
 
     async def _one_by_one(
         self,

@@ -163,6 +163,13 @@ class EmbeddedServer:
         with locked(self.data_dir / "lock", deadline):
             self._leave(deadline)
 
+    def ensure_running(self) -> None:
+        """Start the server again if it has died; several processes may find out at once."""
+        deadline = Deadline(self._wait_ms_max)
+        with locked(self.data_dir / "lock", deadline):
+            if self._users is not None:
+                self._ensure_running(deadline)
+
     def attach(self) -> None:
         """Make, start or find the server, and count this process among its users."""
         deadline = Deadline(self._wait_ms_max)

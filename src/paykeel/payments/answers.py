@@ -85,9 +85,16 @@ def _problem(status: int, code: str, title: str, reason: str | None, payment: Pa
     if reason is not None:
         facts = REASONS[DeclineReason(reason)]
         document["reason"] = reason
-        document["detail"] = (
-            f"{reason.replace('_', ' ').capitalize()}; the {facts.mender} can mend it"
-            + (", and a new purchase may succeed." if facts.retry_can_help else ".")
-        )
+        because = f"{reason.replace('_', ' ').capitalize()}; the {facts.mender} can mend it"
+        document["detail"] = because + _advice(payment, retry_can_help=facts.retry_can_help)
     document["payment"] = payment.document()
     return Answer(status, PROBLEM, encode(document))
+
+
+def _advice(payment: Payment, *, retry_can_help: bool) -> str:
+    """Say what may be tried: never a new purchase while this one still holds the money."""
+    if not retry_can_help:
+        return "."
+    if payment.status is Status.FAILED:
+        return ", and a new purchase may succeed."
+    return "; try it again under a new key. The payment itself stands as it was."

@@ -31,6 +31,10 @@ CHECKS = (
 )
 
 
+#: What is no error, but waits for a person.
+OPEN_CHECKS = ("audit_unknown", "audit_late_money")
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Something that is not as history says, or that waits for a person."""
@@ -50,7 +54,7 @@ class AuditReport:
     payments: int
     events: int
     differences: tuple[Difference, ...]
-    #: No errors: money that came late and waits for a decision.
+    #: No errors: what waits for a person.
     open_items: tuple[Difference, ...]
 
     @property
@@ -62,9 +66,10 @@ class AuditReport:
 class Auditor:
     """Recomputes every status, amount and metric from ``payment_events``."""
 
-    def __init__(self, database: Database, merchants: MerchantService) -> None:
-        """Take the database and the list of merchants."""
+    def __init__(self, database: Database, merchants: MerchantService, *, looks_min: int) -> None:
+        """Take the database, the list of merchants, and after how many looks a person is needed."""
         self._database = database
+        self._looks_min = looks_min
         self._merchants = merchants
 
     async def audit(self, merchant_id: UUID | None = None) -> AuditReport:
@@ -100,7 +105,11 @@ class Auditor:
         """Run every check in one snapshot, so that purchases going on meanwhile do not show."""
         found: list[Difference] = []
         waiting: list[Difference] = []
-        values = {"merchant_id": merchant_id, "rows_max": ROWS_MAX}
+        values = {
+            "merchant_id": merchant_id,
+            "rows_max": ROWS_MAX,
+            "looks_min": self._looks_min,
+        }
         async with (
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -109,10 +118,12 @@ class Auditor:
             (counts,) = await fetch_on(
                 connection, SQL["audit_counts"], {"merchant_id": merchant_id}, TIMEOUT_MS
             )
-            for check in (*CHECKS, "audit_late_money"):
-                rows = await fetch_on(connection, SQL[check], values, TIMEOUT_MS)
+            for check in (*CHECKS, *OPEN_CHECKS):
+                named = SQL[check].parameters
+                given = {name: value for name, value in values.items() if name in named}
+                rows = await fetch_on(connection, SQL[check], given, TIMEOUT_MS)
                 kind = check.removeprefix("audit_")
-                into = waiting if check == "audit_late_money" else found
+                into = waiting if check in OPEN_CHECKS else found
                 into += [
                     Difference(kind, merchant_id, row["payment_id"], row["detail"]) for row in rows
                 ]

@@ -156,6 +156,16 @@ WHERE p.merchant_id = :merchant_id::uuid
 ORDER BY p.payment_id
 LIMIT :rows_max::integer;
 
+-- name: audit_unknown
+-- Operations of which recovery has asked in vain so often that a person is called for; no row:
+-- nothing waits for one.
+SELECT t.payment_id, format('%s: %s', t.operation, t.outcome) AS detail
+FROM payment_attempts t
+WHERE t.merchant_id = :merchant_id::uuid AND t.state = 'open'
+    AND (t.recover_count >= :looks_min::integer OR t.outcome = 'amount_mismatch')
+ORDER BY t.payment_id
+LIMIT :rows_max::integer;
+
 -- name: audit_late_money
 -- Money that came after the end and waits for an operator; no row: nothing is open.
 SELECT p.payment_id, format('%s minor units of %s came late', p.amount_late, p.currency) AS detail

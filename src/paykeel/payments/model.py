@@ -157,6 +157,8 @@ class PurchaseRequest:
         if self.description is not None:
             check_text(self.description, "description", DESCRIPTION_CHARACTERS_MAX)
         _check_metadata(self.metadata)
+        # A copy: what the caller does to theirs afterwards would not have been checked.
+        object.__setattr__(self, "metadata", dict(self.metadata))
         _check_choice(self.capture_method, "capture_method", CaptureMethod)
 
     @property

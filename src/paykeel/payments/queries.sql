@@ -263,6 +263,10 @@ counted AS (
 )
 SELECT m.payment_id, m.version FROM moved m;
 
+-- name: this_transaction
+-- Which transaction this is, and an error when it cannot commit any more; always one row.
+SELECT pg_current_xact_id_if_assigned()::text AS transaction_id;
+
 -- name: open_operation
 -- Opens a capture, a cancellation or the like: claims its key, and writes the attempt that
 -- recovery watches. No row: the key is taken, or the payment has moved, or another operation of it

@@ -20,7 +20,9 @@ from paykeel.gateways.port import (
     Authorized,
     Capabilities,
     Declined,
+    DeclineReason,
     LookupOutcome,
+    NextAction,
     NotSent,
     Pending,
     RequiresAction,
@@ -29,6 +31,7 @@ from paykeel.gateways.port import (
 )
 from paykeel.gateways.port import NotFound as NotFoundThere
 from paykeel.idempotency import Answer
+from paykeel.money import Money
 from paykeel.payments.moves import Waits
 
 if TYPE_CHECKING:
@@ -131,10 +134,33 @@ async def ask(
             outcome: object = await call
     except TimeoutError:
         return Unknown("timeout")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # It is our caller who goes away, and not the adapter that raised.
+        return Unknown("raised CancelledError")
     except Exception as error:  # noqa: BLE001 - an adapter that raises does not know either
         return Unknown(f"raised {type(error).__name__}")
     # An adapter is somebody else's code: what it returns is believed only if it is an answer.
-    return outcome if isinstance(outcome, ANSWERS) else Unknown("garbage")
+    if not isinstance(outcome, ANSWERS) or not _is_sound(outcome):
+        return Unknown("garbage")
+    return outcome
+
+
+def _is_sound(outcome: Outcome | LookupOutcome) -> bool:
+    """Say whether an answer holds what its type promises."""
+    match outcome:
+        case Succeeded() | Authorized():
+            amount: object = outcome.amount
+            return isinstance(amount, Money) and type(amount.minor) is int
+        case RequiresAction():
+            action: object = outcome.next_action
+            return isinstance(action, NextAction) and isinstance(action.kind, str)
+        case Declined():
+            reason: object = outcome.reason
+            return isinstance(reason, str) and reason in set(DeclineReason)
+        case _:
+            return True
 
 
 async def answer_as_it_stands(

@@ -265,13 +265,11 @@ def _after_capture(payment: Payment, attempt: Attempt, outcome: Outcome, waits: 
                 captured_delta=attempt.amount,
                 attempt_outcome="succeeded",
             )
-        case Declined() | NotSent():
-            reason = (
-                outcome.reason
-                if isinstance(outcome, Declined)
-                else DeclineReason.GATEWAY_UNAVAILABLE
-            )
-            return _refused(payment, attempt, "payment.capture_declined", str(reason))
+        case Declined():
+            return _refused(payment, attempt, "payment.capture_declined", str(outcome.reason))
+        case NotSent():
+            # No refusal: recovery asks, and sends it under the same reference.
+            return Defer("open", f"not sent: {outcome.reason}"[:200], waits.again_ms)
         case Pending() | RequiresAction():
             return Defer("open", "pending", waits.again_ms)
         case Unknown():
@@ -290,13 +288,10 @@ def _after_void(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Wai
         case Declined() if payment.status is Status.AUTHORIZED and attempt.ends_in == "expired":
             # Its time was over, and the gateway has nothing left to release.
             return _released(payment, attempt)
-        case Declined() | NotSent():
-            reason = (
-                outcome.reason
-                if isinstance(outcome, Declined)
-                else DeclineReason.GATEWAY_UNAVAILABLE
-            )
-            return _refused(payment, attempt, "payment.cancel_declined", str(reason))
+        case Declined():
+            return _refused(payment, attempt, "payment.cancel_declined", str(outcome.reason))
+        case NotSent():
+            return Defer("open", f"not sent: {outcome.reason}"[:200], waits.again_ms)
         case Unknown():
             return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
         case Pending() | RequiresAction() | Authorized():
@@ -335,8 +330,10 @@ def _after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: W
                 reason=payment.failure_reason,
                 code=payment.failure_code,
             )
-        case Declined() | NotSent():
+        case Declined():
             return Close("declined")
+        case NotSent():
+            return Defer("open", f"not sent: {outcome.reason}"[:200], waits.again_ms)
         case Unknown():
             return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
         case Pending() | RequiresAction() | Authorized():

@@ -72,7 +72,7 @@ class PaymentService:
                 recover_ms=settings.gateway_ms_max + settings.recovery_grace_ms,
                 **limits,
             ),
-            settler=Settler(database, hook, **limits),
+            settler=Settler(database, hook, hook_ms_max=settings.completion_hook_ms_max, **limits),
             waiting=WaitingRoom(settings.duplicate_waiters_max),
         )
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import structlog
 
 from paykeel.db.coalescer import Coalescer
@@ -36,7 +37,7 @@ STORE_PAUSES_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000)
 log = structlog.get_logger("paykeel.payments")
 
 
-class _HookFailed(Exception):
+class HookFailed(Exception):
     """The application's hook raised; what it was asked to complete stays uncompleted."""
 
 
@@ -60,6 +61,7 @@ class Settler:
         database: Database,
         hook: CompletionHook | None,
         *,
+        hook_ms_max: int,
         rows_max: int,
         lanes: int,
         queue_max: int,
@@ -67,6 +69,7 @@ class Settler:
         """Take the database, the application's hook, and the limits of a batch."""
         self._database = database
         self.hook = hook
+        self._hook_s = hook_ms_max / 1000
         self._steps: Coalescer[UUID, Step, bool] = Coalescer(
             self._write, rows_max=rows_max, lanes=lanes, queue_max=queue_max
         )
@@ -128,12 +131,12 @@ class Settler:
         for pause in (*STORE_PAUSES_MS, None):
             try:
                 return await self._settle(payment, attempt, outcome, waits, actor, evidence)
-            except _HookFailed as error:
+            except HookFailed as error:
                 # Recovery asks the gateway again, and the hook with its answer.
                 because = f"completion hook failed: {error}"[:200]
-                await self.defer(
-                    payment, attempt, Defer("open", because, waits.again_ms, alarm=True)
-                )
+                state = "open" if attempt.state == "done" else attempt.state
+                again = Defer(state, because, waits.again_ms, alarm=True)
+                await self.defer(payment, attempt, again)
                 raise OutcomeUnknown from error
             except DatabaseUnavailable as error:
                 # Whether the COMMIT took place is unknown: what follows reads again and repeats.
@@ -251,9 +254,7 @@ class Settler:
         if hook is None or not any(step.completes for step in steps_sorted):
             rows = await self._database.fetch(SQL["settle_payments"], **values)
         else:
-            async with self._database.connection() as connection, connection.transaction():
-                rows = await fetch_on(connection, SQL["settle_payments"], values)
-                await _run_hook(hook, connection, steps_sorted, {row["payment_id"] for row in rows})
+            rows = await self._write_with_hook(hook, values, steps_sorted)
         moved = {(row["payment_id"], row["version"]) for row in rows}
         return [
             first[step.before.payment_id] is step
@@ -261,21 +262,51 @@ class Settler:
             for step in steps
         ]
 
+    async def _write_with_hook(
+        self, hook: CompletionHook, values: Mapping[str, Any], steps: Sequence[Step]
+    ) -> list[Any]:
+        """Run the settling statement and the hook in one transaction, and see that it is one."""
+        async with self._database.connection() as connection:
+            try:
+                async with connection.transaction():
+                    rows = await fetch_on(connection, SQL["settle_payments"], values)
+                    begun = await fetch_on(connection, SQL["this_transaction"], {})
+                    moved = {row["payment_id"] for row in rows}
+                    for step in steps:
+                        if step.completes and step.after.payment_id in moved:
+                            await self._run_hook(hook, connection, step)
+                    # A hook that swallowed an SQL error leaves a transaction that cannot commit,
+                    # and PostgreSQL would answer COMMIT with a silent ROLLBACK.
+                    try:
+                        ended = await fetch_on(connection, SQL["this_transaction"], {})
+                    except asyncpg.InFailedSQLTransactionError as error:
+                        raise HookFailed("it swallowed an SQL error") from error
+                    if ended != begun:
+                        raise HookFailed("it ended the transaction")
+                    return rows
+            finally:
+                # What the hook set for its session must not reach whoever borrows it next.
+                if not connection.is_closed():
+                    await connection.reset()
+
+    async def _run_hook(self, hook: CompletionHook, connection: Connection, step: Step) -> None:
+        """Run the application's hook, within its time, whatever it raises."""
+        try:
+            async with asyncio.timeout(self._hook_s):
+                await hook.run(connection, step.after)
+        except TimeoutError as error:
+            raise HookFailed("it took too long") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # It is this process that is stopping.
+            raise HookFailed("it raised CancelledError") from error
+        except Exception as error:
+            raise HookFailed(f"it raised {type(error).__name__}") from error
+
     async def close(self) -> None:
         """Wait for what is in flight."""
         await self._steps.close()
-
-
-async def _run_hook(
-    hook: CompletionHook, connection: Connection, steps: Sequence[Step], moved: set[UUID]
-) -> None:
-    """Run the application's hook for each purchase that this transaction completes."""
-    for step in steps:
-        if step.completes and step.after.payment_id in moved:
-            try:
-                await hook.run(connection, step.after)
-            except Exception as error:
-                raise _HookFailed(type(error).__name__) from error
 
 
 def payment_from_row(row: Any, events: Sequence[Any] = ()) -> Payment:
