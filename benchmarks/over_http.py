@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from benchmarks.place import Stand
 
-START_S_MAX = 30.0
+START_S_MAX = 120.0
 STOP_S_MAX = 40.0
 
 

@@ -1,8 +1,10 @@
 """Card numbers never enter: this recognises them in text, before it is stored or logged.
 
-A card number is 13 to 19 digits, perhaps in groups, that begin as issuers' numbers do and pass the
-Luhn check. Order and telephone numbers, timestamps, IBANs and UUIDs are let through. The check is
-for accidents; it does not undo somebody's deliberate disguise.
+A card number is 13 to 19 digits that begin and are as long as an issuer's, and pass the Luhn
+check. They stand without a gap, or in the groups in which cards are printed and spreadsheets show
+them, with the same separator between all groups. Dates, coordinates, lists with commas, telephone
+numbers, EANs, IBANs and UUIDs are let through. The check is for accidents; it does not undo
+somebody's deliberate disguise.
 """
 
 from __future__ import annotations
@@ -19,50 +21,93 @@ if TYPE_CHECKING:
     Json = str | int | float | bool | None | Mapping[str, "Json"] | Sequence["Json"]
 
 _DIGITS_MIN, _DIGITS_MAX = 13, 19
+#: A float has at most so many significant digits when it is written out.
+_FLOAT_DIGITS_MAX = 17
 
-#: Digits, in groups that single separators hold together: 4242 4242 4242 4242, 4242-4242-….
-_RUN = re.compile(r"[0-9](?:[ \-./_,:\u00a0]{0,2}[0-9]){12,}")
-_DASH = re.compile("[\u2010-\u2015\u2212]")
-_GROUP = re.compile(r"[0-9]+")
+#: Most texts hold nothing like it, and nothing more is asked of them.
+_SUSPECT = re.compile(r"[0-9](?:[^0-9]{0,3}[0-9]){12}")
+#: Digits, and what joins them to the next. No comma, semicolon, colon or slash: these make lists,
+#: times and dates.
+_GROUP = re.compile(r"([0-9]+)(?:([\s\-._|*\u00b7]{1,3})(?=[0-9]))?")
+_DASH = re.compile("[\u2010-\u2015\u2212\u2043]")
+_DOT = re.compile("[\u2022\u2027\u2219\u22c5\u25cf\u30fb\u2217]")
+#: Marks that change how the digit before them is drawn: a digit on a key cap is a digit.
+_UNSEEN = frozenset({"Cf", "Mn", "Me"})
+
+#: By how it begins, how long a number of an issuer is. The longest beginning decides.
+#: 6 is Maestro, and in it Discover, UnionPay and RuPay. 35 of 15 digits is a telephone's IMEI.
+_LENGTHS: dict[str, frozenset[int]] = {
+    "4": frozenset({13, 16, 19}),  # Visa
+    **{str(first): frozenset({16}) for first in range(51, 56)},  # Mastercard
+    **{str(first): frozenset({16}) for first in range(2221, 2721)},  # Mastercard
+    **{first: frozenset({15}) for first in ("34", "37")},  # American Express
+    **{first: frozenset({14, 16, 17, 18, 19}) for first in ("30", "36", "38", "39")},  # Diners
+    **{str(first): frozenset({16, 17, 18, 19}) for first in range(3528, 3590)},  # JCB
+    **{first: frozenset(range(13, 20)) for first in ("50", "56", "57", "58", "6")},  # Maestro
+    **{str(first): frozenset({16, 17, 18, 19}) for first in range(2200, 2205)},  # Mir
+    "81": frozenset({16, 17, 18, 19}),  # UnionPay
+    "82": frozenset({16}),  # RuPay
+    "9792": frozenset({16}),  # Troy
+}
+
+#: The sizes of groups, a character each: fours and what is left, as American Express, Diners and
+#: UnionPay print theirs ("=" is 13).
+_SHAPES = ("4441", "4442", "4443", "4444", "44441", "44442", "44443", "465", "464", "6=")
+_ONES = re.compile("1{13,}")
+
+#: An expiry date, month or year first, and perhaps a CVV, glued to the number.
+_TAIL = re.compile(
+    r"(?:(?:0[1-9]|1[0-2])(?:20)?[2-4][0-9]|[2-4][0-9](?:0[1-9]|1[0-2]))(?:[0-9]{3,4})?"
+)
+_TAIL_MIN, _TAIL_MAX = 4, 10
+
 #: What is left alone: a UUID with at least one letter in it.
 _UUID = re.compile(
     r"(?=[0-9-]{0,35}[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 )
-#: And long words in which letters and digits alternate, such as hashes, tokens and ULIDs. A word
-#: that merely has a number at its end or in its middle (cardnumber4242…) is none.
+#: Hashes in hexadecimal, with at least one letter.
+_HASH = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]{0,63}[A-Fa-f])(?:[0-9A-Fa-f]{8}){4,8}(?![0-9A-Za-z])")
+#: And long words in which letters and digits alternate, such as tokens and ULIDs. A word that
+#: merely has a number at its end or in its middle (cardnumber4242…) is none.
 _LONG_WORD = re.compile(
     r"(?<![0-9A-Za-z])(?=(?:[0-9]*[A-Za-z]){6})(?=(?:[A-Za-z]*[0-9]+(?=[A-Za-z])){2}[A-Za-z]*[0-9])"
     r"[0-9A-Za-z]{24,}"
 )
-#: A telephone number with its country: a plus and at most 15 digits (ITU-T E.164).
-_PHONE = re.compile(r"\+[0-9](?:[ \-./()]{0,2}[0-9]){6,14}(?![ \-./_,:]{0,2}[0-9])")
-_IBAN = re.compile(
-    r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}"
-    r"(?:[0-9A-Z]{11,30}|(?: [0-9A-Z]{4}){2,7}(?: [0-9A-Z]{1,3})?)(?![0-9A-Za-z])"
+#: A telephone number with its country: a plus and at most 14 digits. ITU-T E.164 allows 15, but
+#: nobody has such a number, and American Express's have 15.
+_PHONE = re.compile(
+    r"\+(?:[0-9]{13,14}(?![0-9])|[0-9](?:[ \-./()]{0,2}[0-9]){6,13}(?![ \-./()]{0,2}[0-9]))"
 )
+_IBAN = re.compile(
+    r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}"
+    r"(?:[0-9A-Za-z]{11,30}|(?:[ -][0-9A-Za-z]{4}){2,7}(?:[ -][0-9A-Za-z]{1,3})?)(?![0-9A-Za-z])"
+)
+_GAP = re.compile("[ -]")
 
 
-def _is_iban(word: str) -> bool:
-    """Say whether the check digits of an IBAN hold (ISO 7064, modulo 97)."""
-    plain = word.replace(" ", "")
-    rearranged = plain[4:] + plain[:4]
-    return int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1
+def _without_iban(found: re.Match[str]) -> str:
+    """Return what follows the IBAN in text that begins like one; all of it when there is none.
+
+    The check digits decide (ISO 7064, modulo 97). Groups that are not of the IBAN may follow it.
+    """
+    words = _GAP.split(found[0])
+    for end in range(len(words), 0, -1):
+        plain = "".join(words[:end])
+        if len(plain) < 15:
+            break
+        rearranged = plain[4:] + plain[:4]
+        if int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1:
+            return " ".join(("x", *words[end:]))
+    return found[0]
 
 
 def _begins_as_issued(digits: str) -> bool:
-    """Say whether an issuer's number can begin and be as long as this.
-
-    2: Mir 2200-2204 and Mastercard 2221-2720, of 16 or more. 3 to 6: travel, Visa, Mastercard,
-    Discover, Maestro, UnionPay. 81 and 82: UnionPay, RuPay. 9792: Troy. 1: UATP, of 15.
-    """
-    first, four, length = digits[0], int(digits[:4]), len(digits)
-    if first == "2":
-        return length >= 16 and (2200 <= four <= 2204 or 2221 <= four <= 2720)
-    if first in "3456":
-        return first != "3" or length >= 14
-    if first == "1":
-        return length == 15
-    return digits[:2] in {"81", "82"} or digits[:4] == "9792"
+    """Say whether an issuer's number can begin and be as long as this."""
+    for size in (4, 2, 1):
+        lengths = _LENGTHS.get(digits[:size])
+        if lengths is not None:
+            return len(digits) in lengths
+    return False
 
 
 def passes_luhn(digits: str) -> bool:
@@ -80,46 +125,108 @@ def passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _holds_in_run(run: str) -> bool:
-    """Say whether any row of whole groups in a run of digits is a card number."""
-    groups = _GROUP.findall(run)
+def _is_ean(digits: str) -> bool:
+    """Say whether 13 digits are an article's number or an ISBN, by GS1's check digit."""
+    total = sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))
+    return len(digits) == 13 and total % 10 == 0
+
+
+def _is_number(digits: str) -> bool:
+    return _begins_as_issued(digits) and passes_luhn(digits)
+
+
+def _unbroken_is_number(digits: str) -> bool:
+    """Say whether digits without a gap are a card number, perhaps with what is printed beside it.
+
+    A number with an expiry date glued to it is refused: it takes a date to match, so of other
+    numbers that begin like a card's about one in a hundred does. A security code alone could be any
+    digits. It is looked for only where the length tells that it is one: 19 digits that begin like
+    Mastercard's 16 or American Express's 15. Behind a Visa it would double what is refused in vain.
+    """
+    length = len(digits)
+    if length <= _DIGITS_MAX:
+        if length < _DIGITS_MIN:
+            return False
+        if _is_number(digits):
+            return not _is_ean(digits)
+        if length < _DIGITS_MAX:
+            return False
+        # A first part of 15 is only ever of American Express where the whole cannot be a number.
+        return not _begins_as_issued(digits) and any(_is_number(digits[:end]) for end in (15, 16))
+    return any(
+        _TAIL.fullmatch(digits, end) is not None and _is_number(digits[:end])
+        for end in range(max(_DIGITS_MIN + 1, length - _TAIL_MAX), _DIGITS_MAX + 1)
+        if length - end >= _TAIL_MIN
+    )
+
+
+def _row_holds_number(groups: list[str]) -> bool:
+    """Say whether neighbours in a row of groups with one separator are a card number together."""
+    if len(groups) < 2:
+        return False
+    sizes = "".join(chr(48 + min(len(group), 20)) for group in groups)
     for start in range(len(groups)):
-        digits = ""
-        for group in groups[start:]:
-            digits += group
-            if len(digits) > _DIGITS_MAX:
-                break
-            if len(digits) >= _DIGITS_MIN and _begins_as_issued(digits) and passes_luhn(digits):
+        for shape in _SHAPES:
+            if sizes.startswith(shape, start) and _is_number(
+                "".join(groups[start : start + len(shape)])
+            ):
                 return True
-    return False
+    # Digits one by one: they must all be of the number, or any long list of digits would hold one.
+    return "1" * _DIGITS_MIN in sizes and any(
+        _unbroken_is_number("".join(groups[ones.start() : ones.end()]))
+        for ones in _ONES.finditer(sizes)
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text with the digits, spaces, dashes and dots of ASCII in the place of others."""
+    text = "".join(
+        str(unicodedata.digit(character)) if character.isdigit() else character
+        for character in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(character) not in _UNSEEN
+    )
+    return _DOT.sub("\u00b7", _DASH.sub("-", text))
 
 
 def holds_card_number(text: str) -> bool:
     """Say whether ``text`` holds what looks like a card number.
 
-    >>> holds_card_number("pay with 4242-4242 4242 4242 please")
+    >>> holds_card_number("pay with 4242-4242-4242-4242 please")
     True
-    >>> holds_card_number("order 2026112300001234 of 1763856000000")
+    >>> holds_card_number("order 2026112300001234 of 1763856000000, 4242, 4242, 4242, 4242")
     False
     """
     if len(text) < _DIGITS_MIN:
         return False
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(
-            str(unicodedata.digit(character)) if character.isdigit() else character
-            for character in text
-            if unicodedata.category(character) != "Cf"
-        )
-        # The dashes that text editors put in the place of a hyphen.
-        text = _DASH.sub("-", text)
-    if _RUN.search(text) is None:
+        text = _plain(text)
+    if _SUSPECT.search(text) is None:
         return False
     text = _UUID.sub("x", text)
-    text = _IBAN.sub(lambda match: "x" if _is_iban(match[0]) else match[0], text)
+    text = _IBAN.sub(_without_iban, text)
+    text = _HASH.sub("x", text)
     text = _LONG_WORD.sub("x", text)
     text = _PHONE.sub("x", text)
-    return any(_holds_in_run(match[0]) for match in _RUN.finditer(text))
+    row: list[str] = []
+    joined_by: str | None = None
+    fraction_of: str | None = None
+    for found in _GROUP.finditer(text):
+        digits, separator = found[1], found[2]
+        is_fraction = fraction_of is not None and (
+            fraction_of == "0" or len(fraction_of) + len(digits) <= _FLOAT_DIGITS_MAX
+        )
+        if not is_fraction and _unbroken_is_number(digits):
+            return True
+        row.append(digits)
+        # However many spaces, and of which kind: a line that was broken is still one number.
+        joint = None if separator is None else "".join(separator.split())
+        if joint is None or (joint != joined_by and len(row) > 1):
+            if _row_holds_number(row):
+                return True
+            row = [] if joint is None else [digits]
+        joined_by = joint
+        fraction_of = digits if separator == "." else None
+    return False
 
 
 def refuse_card_numbers(value: Json, field: str) -> None:

@@ -89,7 +89,7 @@ async def _watch(server: EmbeddedServer | None) -> None:
             try:
                 await asyncio.to_thread(server.ensure_running)
             except PaykeelError as error:
-                log.error("database.not_restarted", error=error.message)  # noqa: TRY400 - said it all
+                log.error("database.not_restarted", error=error.message)  # noqa: TRY400
 
 
 class Core:

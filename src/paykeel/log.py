@@ -31,7 +31,7 @@ _SECRET_NAMES = re.compile(
 #: What every secret, card number and control character below needs. Most texts have none of it,
 #: and are looked at only once.
 _SUSPECT = re.compile(
-    r"paykeel_|bearer|basic|@|[0-9](?:[^0-9A-Za-z]{0,2}[0-9]){12}|[^ -~]", re.IGNORECASE
+    r"paykeel_|bearer|basic|@|[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){12}|[^ -~]", re.IGNORECASE
 )
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(paykeel_(?:live|test)_)[0-9A-Za-z_]+"), rf"\1{REDACTED}"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -19,6 +19,7 @@ from paykeel import log
 from paykeel.api import build_app
 from paykeel.api.wire import BoundedProtocol
 from paykeel.core import Core
+from paykeel.errors import PaykeelError
 from paykeel.settings import Settings
 from paykeel.worker import Worker
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEEP_ALIVE_S = 15
 
@@ -44,10 +46,16 @@ def create_app() -> FastAPI:
 def served_app(settings: Settings, *, with_worker: bool, access_log: bool) -> FastAPI:
     """Make an application that opens the core when it starts and closes it when it ends."""
     opened: list[Core] = []
+    faults: list[PaykeelError] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with Core.open(settings) as core:
+        async with AsyncExitStack() as stack:
+            try:
+                core = await stack.enter_async_context(Core.open(settings))
+            except PaykeelError as error:
+                faults.append(error)
+                raise
             worker = asyncio.create_task(Worker(core).run()) if with_worker else None
             opened.append(core)
             try:
@@ -60,12 +68,37 @@ def served_app(settings: Settings, *, with_worker: bool, access_log: bool) -> Fa
                     with suppress(asyncio.CancelledError):
                         await worker
 
-    return build_app(
+    app = build_app(
         lambda: opened[0] if opened else None,
         settings=settings,
         lifespan=lifespan,
         access_log=access_log,
     )
+    app.add_middleware(StartFault, faults=faults)
+    return app
+
+
+class StartFault:
+    """Says in one line why the service does not start, where a traceback would be logged."""
+
+    def __init__(self, app: ASGIApp, faults: list[PaykeelError]) -> None:
+        """Take the application, and the list that its fault is put into."""
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, but for what is said of a start that failed."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed" and self._faults:
+                fault = self._faults[-1]
+                message["message"] = f"{fault.code}: {fault.message}"
+            await send(message)
+
+        await self._app(scope, receive, told)
 
 
 def serve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -174,6 +175,8 @@ def test_payments_are_listed_and_shown(shop: Cli) -> None:
     events = shop("payments", "events", first, "--json").json["events"]
     assert [event["type"] for event in events] == ["payment.opened", "payment.succeeded"]
     assert "payment.opened" in shop("payments", "events", first).out
+    refused(shop("payments", "list", "--status", "foo", "--json"), 2, "choice_unknown")
+    refused(shop("payments", "list", "--role", "foo", "--json"), 2, "choice_unknown")
     refused(shop("payments", "show", str(uuid.uuid4()), "--json"), 4, "not_found")
     refused(shop("payments", "show", "seventeen", "--json"), 2, "usage")
 
@@ -270,6 +273,13 @@ def test_a_doctor_says_what_is_wrong_and_what_to_do(
     cli.environment["PAYKEEL_DATABASE_URL"] = url
     assert "paykeel migrate" in nothing["database"]["then"]
     assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_text("")
+    for place in ("/dev/null", str(tmp_path / "file"), str(tmp_path / "file" / "below")):
+        cli.environment.pop("PAYKEEL_DATABASE_URL", None)
+        advice = findings(1, "PAYKEEL_DATA_DIR", place)["database"]["then"]
+        assert "migrate" not in advice
+        assert "PAYKEEL_DATA_DIR" in advice
+    cli.environment["PAYKEEL_DATABASE_URL"] = url
     owner = findings(0, "PAYKEEL_DATABASE_URL", urls.owner)
     assert owner["rights"]["state"] == "warn"
     unknown = findings(1, "PAYKEEL_GATEWAY_TEST", "nobody")
@@ -307,7 +317,24 @@ def test_serve_answers_and_ends_in_order(shop: Cli) -> None:
         stop(process)
     assert process.returncode in {0, -signal.SIGTERM}
     assert out == b""
-    assert f"listens on {url}".encode() in err
+    assert f"starts on {url}".encode() in err
+
+
+def test_serve_says_in_one_line_why_it_does_not_start(cli: Cli) -> None:
+    refused(cli("serve", "--port", "99999", "--json"), 2, "usage")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(cli("serve", "--port", port, "--json"), 3, "address_unavailable")
+    free = str(free_port())
+    unknown = cli("serve", "--port", free, "--json", PAYKEEL_GATEWAY_TEST="nobody")
+    refused(unknown, 3, "misconfigured")
+    away = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    dark = cli("serve", "--port", free, PAYKEEL_DATABASE_URL=away)
+    assert dark.code == 3
+    assert "database_unavailable: " in dark.err
+    assert "Traceback" not in dark.err
 
 
 def test_errors_are_one_line_and_debug_shows_where(cli: Cli) -> None:
@@ -320,12 +347,15 @@ def test_errors_are_one_line_and_debug_shows_where(cli: Cli) -> None:
     refused(wrong, 2, "settings_invalid")
     assert "PAYKEEL_PORT" in wrong.err
     assert "eighty" not in wrong.err
+    long = cli("audit", "--json", PAYKEEL_STATEMENT_MS_MAX="99999999999999")
+    refused(long, 2, "settings_invalid")
     refused(cli("bogus", "--json"), 2, "usage")
     refused(cli("audit", "--bogus", "--json"), 2, "usage")
 
 
-def test_a_reader_that_leaves_is_no_error(shop: Cli) -> None:
-    command = subprocess.list2cmdline([*COMMAND, "merchants", "list", "--json"])
+@pytest.mark.parametrize("words", [("merchants", "list"), ("audit", "--bogus")])
+def test_a_reader_that_leaves_is_no_error(shop: Cli, words: tuple[str, ...]) -> None:
+    command = subprocess.list2cmdline([*COMMAND, *words, "--json"])
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} | true"],
         env=shop.environment,
@@ -334,6 +364,7 @@ def test_a_reader_that_leaves_is_no_error(shop: Cli) -> None:
         check=False,
     )
     assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
 
 
 def test_json_is_one_document(shop: Cli) -> None:

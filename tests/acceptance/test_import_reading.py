@@ -57,6 +57,15 @@ def test_a_row_becomes_an_order() -> None:
     assert (found.request.reference, found.request.description) == ("A-1", "Leads, 25")
 
 
+def test_a_name_has_one_key_in_either_format() -> None:
+    table = row(" A-1 ,12.50,EUR,a,agent,pm_ok,")
+    [line] = read(document(reference=" A-1 "), "ndjson")
+    assert isinstance(table, Order)
+    assert isinstance(line, Order)
+    assert line.idempotency_key == table.idempotency_key == "order:A-1"
+    assert line.request == table.request
+
+
 def test_what_spreadsheets_write_is_read() -> None:
     data = (
         b"\xef\xbb\xbf" + HEADER.replace("\n", "\r\n").encode()

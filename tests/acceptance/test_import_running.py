@@ -183,6 +183,16 @@ async def test_a_stop_does_not_wait_for_patience() -> None:
     assert (tally.stopped, tally.unanswered) == ("interrupted", 4)
 
 
+def test_no_reject_is_a_formula_in_a_spreadsheet() -> None:
+    table, lines = io.StringIO(), io.StringIO()
+    for beginning in ("=", "+", "-", "@", "\t", "\r"):
+        reject = Reject(7, f"{beginning}1+1", "amount", "amount_zero", "More than zero.")
+        RejectFile(table, "csv").write(reject)
+        RejectFile(lines, "ndjson").write(reject)
+        assert f"'{beginning}1+1" in table.getvalue()
+        assert "'" not in lines.getvalue()
+
+
 def test_rejects_are_written_line_by_line() -> None:
     reject = Reject(7, "A,1", "amount", "amount_zero", "More than zero.")
     table, lines = io.StringIO(), io.StringIO()

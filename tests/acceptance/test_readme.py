@@ -36,12 +36,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(paykeel.errors.__file__).parents[1]
 README = ROOT / "README.md"
 START = ROOT / "docs" / "start.md"
+TERMS = ROOT / "docs" / "how-to" / "terms.md"
 PAGES = (
     README,
     START,
     *(ROOT / "docs" / name for name in ("index.md", "reference/settings.md")),
     *(ROOT / "docs" / "explanation").glob("one-purchase.md"),
-    *(ROOT / "docs" / "how-to").glob("embed-in-fastapi.md"),
+    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
     *sorted((ROOT / "docs" / "decisions").glob("*.md")),
 )
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -124,7 +125,7 @@ def run_session(
     if shutil.which("curl", path=variables["PATH"]) is None:
         variables = {**variables, "PATH": f"{variables['PATH']}{os.pathsep}{curl.parent}"}
     mark = f"\nprintf '\\n{_RAN}\\n'\n"
-    ending = f"{more}{mark}kill $!\nwait $! || true\n"
+    ending = f"{more}{mark}kill $! || true\nwait $! || true\n"
     script.write_text(mark.join([*(block.text for block in session), ending]), encoding="utf-8")
     with out.open("wb") as printed, err.open("wb") as said:
         process = subprocess.Popen(
@@ -246,17 +247,17 @@ def test_the_readme_does_what_it_says(folder: Path, urls: Urls) -> None:
     assert {body.strip() for body in bodies} == {bodies[0].strip()}
 
 
-def test_the_first_steps_do_what_they_say(folder: Path, urls: Urls) -> None:
+def test_the_first_steps_do_what_they_say(folder: Path) -> None:
     every = blocks(START)
     assert {block.language for block in every} == {"sh"}
 
-    variables = environment(
-        PAYKEEL_DATABASE_URL=urls.app, PAYKEEL_MIGRATION_DATABASE_URL=urls.owner
-    )
+    # Nothing is there before: as for a newcomer, with the PostgreSQL that Paykeel brings.
+    variables = environment(TMPDIR=str(folder))
     printed = run_session(every, folder, variables)
 
     assert len(printed) == len(every) + 2
-    doctor, merchant, twice, declined, served, step, lost, told = printed[:-2]
+    doctor, merchant, twice, declined, served, step, lost, told, _ = printed[:-2]
+    assert "embedded" in doctor
     assert "migrations" in doctor
     assert "0.01 EUR to 5000.00 EUR" in merchant
     assert re.findall(r"replayed +(\w+)", twice) == ["no", "yes"]
@@ -271,6 +272,13 @@ def test_the_first_steps_do_what_they_say(folder: Path, urls: Urls) -> None:
     assert '"status":"processing"' in lost
     assert len(re.findall(r"succeeded +12.50 EUR", told)) == 3
     assert "0 differences, 0 open items" in told
+
+
+def test_the_terms_do_what_they_say(folder: Path, urls: Urls) -> None:
+    every = blocks(TERMS)
+    assert {block.language for block in every} == {"python"}
+
+    run_python(every, folder, urls)
 
 
 def test_the_readme_is_short() -> None:

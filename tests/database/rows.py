@@ -118,7 +118,7 @@ async def put(connection: asyncpg.Connection, table: str, **changes: Any) -> Non
     row = {**ROWS[table], **changes}
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
     await connection.execute(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})",  # noqa: S608 - names of our own
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})",  # noqa: S608
         *row.values(),
     )
 

@@ -26,7 +26,8 @@ async def open_placeholder(books_url: str) -> AsyncIterator[OpenGateway]:
     opened: list[PlaceholderGateway] = []
 
     async def opener(**options: object) -> PlaceholderGateway:
-        gateway = await PlaceholderGateway.open(books_url, PlaceholderOptions(**options))  # type: ignore[arg-type]
+        chosen = PlaceholderOptions(**options)  # type: ignore[arg-type]
+        gateway = await PlaceholderGateway.open(books_url, chosen)
         opened.append(gateway)
         return gateway
 

@@ -6,14 +6,20 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from paykeel import Gateways, Paykeel
+from hypothesis.stateful import RuleBasedStateMachine, initialize
+
+from paykeel import Gateways, Paykeel, PaykeelError
+from paykeel.gateways.port import Notice
+from paykeel.payments.steps import gateway_reference
 from tests.conftest import settings_for
 from tests.simulation.gateway import Scripted, Word
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from paykeel import Payment
     from tests.servers import Urls
+    from tests.simulation.model import Dark, Modelled
 
 T = TypeVar("T")
 
@@ -46,3 +52,54 @@ class Bench:
     def close(self) -> None:
         self.run(self._opening.__aexit__(None, None, None))
         self._runner.close()
+
+
+class Driven(RuleBasedStateMachine):
+    """What every rule needs: how to ask, and what was asked before."""
+
+    bench: Bench
+
+    @initialize()
+    def begin(self) -> None:
+        self.gateway = self.bench.gateway
+        self.payments = self.bench.core.payments
+        self.merchant_id = self.bench.new_merchant()
+        self.models: list[Modelled] = []
+        self.ids: list[UUID] = []
+        self.keys = 0
+        #: What was asked of each payment, as the gateway calls it.
+        self.references: list[list[tuple[str, Dark]]] = []
+
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        return self.bench.run(what)
+
+    def refused(self, what: Coroutine[Any, Any, object]) -> str | None:
+        """Run something; return the code with which it was refused, if it was."""
+        try:
+            self.run(what)
+        except PaykeelError as error:
+            return error.code
+        return None
+
+    def get(self, place: int) -> Coroutine[Any, Any, Payment]:
+        return self.payments.get(self.ids[place], merchant_id=self.merchant_id)
+
+    def reference(self, place: int) -> str:
+        return gateway_reference(self.merchant_id, f"order-{place}").hex()
+
+    def new_key(self, place: int, operation: Dark) -> str:
+        self.keys += 1
+        key = f"operation-{self.keys}"
+        reference = gateway_reference(self.merchant_id, key).hex()
+        self.references[place].append((reference, operation))
+        return key
+
+    def deliver(self, place: int, reference: str, outcome: Any) -> None:
+        notice = Notice(
+            message_id="evt",
+            reference=reference,
+            outcome=outcome,
+            merchant_id=str(self.merchant_id),
+            payment_id=str(self.ids[place]),
+        )
+        self.run(self.payments.take_notice(notice))

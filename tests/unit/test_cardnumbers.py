@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paykeel.cardnumbers import holds_card_number, passes_luhn, refuse_card_numbers
-from paykeel.clock import new_id
 from paykeel.errors import CardNumberRefused
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ TEST_NUMBERS = {
     "mir": "2200000000000004",
     "rupay 82": "8200000000000001",
     "troy": "9792000000000003",
-    "uatp": "135410014004955",
 }
 
 GROUPINGS = {
@@ -55,11 +53,31 @@ GROUPINGS = {
     "after another number": "order 17 {}",
 }
 
+#: White space, dashes, dots and the rest, alone and together; the last are of other scripts.
 SEPARATORS = (
-    *(" ", "-", ".", "/", "_", ",", ":", "  ", "- "),
-    # A space that does not break, an en dash, a hyphen that does not break, a minus sign.
-    *("\u00a0", "\u2013", "\u2011", "\u2212"),
+    *(
+        " ",
+        "  ",
+        "   ",
+        "\t",
+        "\n",
+        "\r\n",
+        " \t ",
+        "-",
+        "--",
+        "- ",
+        " - ",
+        ".",
+        "_",
+        "|",
+        " | ",
+        "*",
+    ),
+    *("\u00b7", " \u00b7 ", "\u2022", "\u00a0", "\u2009", "\u202f", "\u3000", "\u00a0-\u00a0"),
+    *("\u2013", " \u2014 ", "\u2010", "\u2011", "\u2012", "\u2212", "\uff0d", "\uff0e", "\uff5c"),
 )
+NO_SEPARATORS = (",", ", ", ";", "; ", ":", "/", " / ", "    ", " and ", "\n\n\n\n")
+SHAPES = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 6, 5), (4, 6, 4), (6, 13))
 
 
 def fours(digits: str, separator: str) -> str:
@@ -77,23 +95,62 @@ def test_a_test_number_of_each_brand_is_refused(number: str) -> None:
     assert passed == []
 
 
+def split(digits: str, sizes: tuple[int, ...], separator: str) -> str:
+    ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
+    return separator.join(digits[end - size : end] for end, size in zip(ends, sizes, strict=True))
+
+
 @pytest.mark.parametrize("number", TEST_NUMBERS.values(), ids=TEST_NUMBERS)
-def test_groups_of_four_are_read_as_one_number(number: str) -> None:
+def test_every_grouping_with_every_separator_is_read_as_one_number(number: str) -> None:
+    shapes = [sizes for sizes in SHAPES if sum(sizes) == len(number)]
     for separator in SEPARATORS:
-        assert holds_card_number(fours(number, separator)), ascii(separator)
-    # Three characters between two groups are no grouping any more.
-    assert not holds_card_number(fours(number, " - "))
+        spelled = [split(number, sizes, separator) for sizes in shapes]
+        spelled += [fours(number, separator), separator.join(number)]
+        for text in spelled:
+            for grouping in ("{}", "x{}y", "order 17, {}", "{}, 12/28, 123", "{}; 12/28"):
+                assert holds_card_number(grouping.format(text)), ascii(grouping.format(text))
+    for separator in NO_SEPARATORS:
+        assert not holds_card_number(fours(number, separator)), ascii(separator)
 
 
-@pytest.mark.parametrize("sizes", [(4, 6, 5), (4, 6, 4), (8, 8), (6, 10), (1,) * 16, (16,)])
-def test_other_groupings_are_read_too(sizes: tuple[int, ...]) -> None:
-    numbers = {15: "378282246310005", 14: "36227206271667", 16: "4242424242424242"}
-    number = numbers[sum(sizes)]
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(number[start : start + size])
-        start += size
-    assert holds_card_number(" ".join(parts))
+def test_groups_before_and_after_a_number_do_not_hide_it() -> None:
+    for text in (
+        "4242 4242 4242 4242 12 28 123",
+        "4242 4242 4242 4242 1228 123",
+        "1228 4242 4242 4242 4242",
+        "4242-4242-4242-4242-123",
+        "4242 4242 4242 4242\n5555 5555 5555 4445",
+        "3782 822463 10005 1228 1234",
+        "1 Jan 2026 4242.4242.4242.4242",
+        "4242 4242  4242\n4242",
+        "4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2 12/28",
+        "4242424242424242.0",
+        "4242424242424242.00",
+        "4242424242424242,12/28,123",
+        "0,4242424242424242",
+        "17\t4242424242424242\tEUR",
+        ";4242424242424242=2812101000000000?",
+        "%B4242424242424242^MUSTER/MAX^2812101",
+    ):
+        assert holds_card_number(text), text
+
+
+def test_a_number_is_seen_with_what_is_glued_behind_it() -> None:
+    for number in ("4242424242424242", "5555555555554444", "378282246310005", "36227206271667"):
+        for tail in ("12281234", "122028", "1228123", "2812123", "122028123"):
+            if len(number + tail) >= 20:
+                assert holds_card_number(number + tail), number + tail
+    for text in ("42424242424242421228", "5555555555554444123", "3782822463100051234"):
+        assert holds_card_number(text)
+    # Visa also has numbers of 19: with three digits more, the check digit of all decides.
+    assert not holds_card_number("4242424242424242123")
+    for text in ("42424242424242421328", "42424242424242420000", "42424242424242421299"):
+        assert not holds_card_number(text)
+
+
+def test_different_separators_hold_nothing_together() -> None:
+    for text in ("4242-4242 4242 4242", "4242.4242-4242.4242", "4242 4242 | 4242 4242"):
+        assert not holds_card_number(text)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +167,7 @@ def test_digits_of_other_scripts_are_digits(zero: str) -> None:
 def test_what_is_not_seen_does_not_hide_a_number() -> None:
     for hidden in ("\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"):
         assert holds_card_number(fours("4242424242424242", hidden))
+    assert holds_card_number("".join(f"{digit}\ufe0f\u20e3" for digit in "4242424242424242"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +182,12 @@ def test_what_is_not_seen_does_not_hide_a_number() -> None:
         "1234567890123456",
         "7777777777777777",
         "4242 4242 | 4242 4242",
-        "4242\n\n\n4242 4242 4242",
+        "4242\n\n\n\n4242 4242 4242",
+        # Lists, and groups in which no card is printed.
+        "4242, 4242, 4242, 4242",
+        "42424242 42424242",
+        "424242 4242424242",
+        " ".join("42" * 12),
         "",
         "no digits at all, but more than thirteen characters",
     ],
@@ -145,7 +208,7 @@ def test_what_is_no_card_number_passes(text: str) -> None:
         "d41d8cd98f00b204e9800998ecf8427e",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "pi_3MtwBwLkdIwHu7ix28a3tqPa",
-        "a1b2c34242424242424242d5e6f7",
+        "a1b2c4242424242424242d5e6f7g8",
         # Instants in seconds, milliseconds, microseconds and nanoseconds.
         "1763856000",
         "1763856000000",
@@ -187,7 +250,7 @@ def test_a_uuid_with_a_letter_is_let_through(value: uuid.UUID) -> None:
     assert not holds_card_number(str(value).upper())
 
 
-@given(st.from_regex(r"[1-9][0-9]{7,14}", fullmatch=True), st.sampled_from(["", " ", "-"]))
+@given(st.from_regex(r"[1-9][0-9]{7,13}", fullmatch=True), st.sampled_from(["", " ", "-"]))
 def test_a_telephone_number_with_its_country_is_let_through(digits: str, separator: str) -> None:
     spread = separator.join((digits[:2], digits[2:5], digits[5:]))
     assert not holds_card_number(f"+{spread}")
@@ -215,31 +278,25 @@ def test_a_plus_before_a_card_number_hides_nothing() -> None:
     assert holds_card_number("+49 30 901820: 4242 4242 4242 4242")
 
 
-def test_ids_of_our_own_are_let_through() -> None:
-    made = [new_id() for _ in range(20_000)]
-    assert [str(value) for value in made if holds_card_number(str(value))] == []
-
-
 def check_digit(payload: str) -> str:
     return next(digit for digit in "0123456789" if passes_luhn(payload + digit))
 
 
 @given(
-    st.from_regex(r"[45][0-9]{14}", fullmatch=True),
-    st.sampled_from(["", " ", "-", ".", "\u00a0"]),
-    st.sampled_from([(4, 4, 4, 4), (16,), (8, 8), (4, 6, 6), (6, 10)]),
+    st.from_regex(r"(4[0-9]|5[1-5])[0-9]{13}", fullmatch=True),
+    st.sampled_from(["", *SEPARATORS]),
+    st.sampled_from([(4, 4, 4, 4), (1,) * 16]),
     st.sampled_from(sorted(GROUPINGS.values())),
 )
 def test_any_valid_number_of_the_two_large_schemes_is_refused(
     payload: str, separator: str, sizes: tuple[int, ...], grouping: str
 ) -> None:
     number = payload + check_digit(payload)
-    ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
-    parts = [number[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-    assert holds_card_number(grouping.format(separator.join(parts)))
+    spelled = split(number, sizes, separator)
+    assert holds_card_number(grouping.format(spelled))
 
 
-@given(st.from_regex(r"[45][0-9]{15}", fullmatch=True))
+@given(st.from_regex(r"(4[0-9]|5[1-5])[0-9]{14}", fullmatch=True))
 def test_the_check_digit_decides(number: str) -> None:
     assert holds_card_number(number) is passes_luhn(number)
 
@@ -320,18 +377,24 @@ def test_harmless_values_of_every_type_pass(value: object) -> None:
         "\uff14" * 500,
         "\uff14\u200b" * 250,
         "4242 4242 4242 4241 " * 25,
+        "4 - " * 125,
+        "+1 " * 166,
+        "1abcdef0" * 62,
+        "AA00-" * 100,
+        "4242" + " " * 492 + "4242",
+        "0.4242424242424242 " * 26,
     ],
     ids=lambda text: f"{text[:12]!a}x{len(text)}",
 )
 def test_no_text_takes_long(text: str) -> None:
-    """The longest field is a few thousand characters: eight times the text, thirty times as long.
+    """Neither a long field, nor what is far longer than any field may be.
 
-    A pattern that backtracks over every split would take eight times eight as long, or for ever.
+    A pattern that goes back over all of it at every place would take seconds for the second.
     """
     spent = []
-    for value in (text, text * 8):
+    for value in (text, text * 40):
         started = time.perf_counter()
         holds_card_number(value)
         spent.append(time.perf_counter() - started)
     assert spent[0] < 0.05
-    assert spent[1] < 0.25
+    assert spent[1] < 0.5

@@ -38,7 +38,8 @@ from tests.unit.payments import AMOUNT, STEP, payment
 def test_the_status_for_people_is_read_off_the_amounts(
     changes: dict[str, object], shown: str
 ) -> None:
-    assert replace(payment(Status.SUCCEEDED), **changes).display_status == shown  # type: ignore[arg-type]
+    changed = replace(payment(Status.SUCCEEDED), **changes)  # type: ignore[arg-type]
+    assert changed.display_status == shown
 
 
 @pytest.mark.parametrize("reason", DeclineReason)

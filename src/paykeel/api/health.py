@@ -88,7 +88,7 @@ class HealthRoutes:
         except (DatabaseUnavailable, TimeoutError):
             database, migrations = "database_unavailable", "unavailable"
         except Exception as error:  # noqa: BLE001 - whatever it was, this process is not ready
-            log.error("readiness.failed", exception=traceback_of(error))  # noqa: TRY400 - as in edge
+            log.error("readiness.failed", exception=traceback_of(error))  # noqa: TRY400
             migrations = "unavailable"
         checks = {"database": database, "migrations": migrations}
         for mode in ("test", "live"):

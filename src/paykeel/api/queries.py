@@ -13,10 +13,10 @@ from paykeel.payments.model import (
     BUYER_ID_CHARACTERS_MAX,
     REFERENCE_CHARACTERS_MAX,
     BuyerRole,
-    check_text,
     refuse_unknown,
 )
 from paykeel.payments.states import Status
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -146,10 +147,26 @@ class Output:
 
     def error(self, error: PaykeelError) -> None:
         """Say what went wrong, in one line; as JSON on stdout too, if that was asked for."""
-        self.document({"error": {"code": error.code, "message": error.message, "data": error.data}})
+        try:
+            self.document(
+                {"error": {"code": error.code, "message": error.message, "data": error.data}}
+            )
+        except BrokenPipeError:
+            unread()
         field = f" ({error.field})" if isinstance(error, InvalidField) and error.field else ""
         text = f"paykeel: {error.code}{field}: {error.message}"
         self.side.print(text, markup=False, soft_wrap=True)
+
+
+def unread() -> None:
+    """Write to nowhere from now on: whoever read our output has gone.
+
+    Python would otherwise complain of what is left in the buffer while it ends.
+    """
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _cell(value: object) -> str:

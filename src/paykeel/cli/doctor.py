@@ -18,6 +18,8 @@ from paykeel.gateways.registry import Mode, open_gateways
 from paykeel.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asyncpg import Record
 
 SQL = load("paykeel.cli")
@@ -66,6 +68,15 @@ async def doctor(*, common: Common = DEFAULTS) -> int:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at one thing after the other, as far as each is needed for the next."""
+    if settings.database_url is None and not _may_hold_data(settings.data_dir):
+        return [
+            Finding(
+                "database",
+                FAIL,
+                f"{settings.data_dir} is no folder, and cannot become one.",
+                "Let PAYKEEL_DATA_DIR name a folder; or name a server by PAYKEEL_DATABASE_URL.",
+            )
+        ]
     if settings.database_url is None and not (settings.data_dir / "pg").exists():
         return [
             Finding(
@@ -102,6 +113,13 @@ async def examine(settings: Settings) -> list[Finding]:
         if all(finding.state != FAIL for finding in findings):
             findings.append(await _recovery(settings))
         return findings
+
+
+def _may_hold_data(data_dir: Path) -> bool:
+    """Say whether this is a folder, or nothing yet below one."""
+    folder = data_dir.expanduser().absolute()
+    first = next(place for place in (folder, *folder.parents) if place.exists())
+    return first.is_dir()
 
 
 async def _server(database: Database, *, embedded: bool) -> list[Finding]:

@@ -13,7 +13,16 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 from rich.console import Console
 
-from paykeel.cli.context import DEFAULTS, INTERRUPTED, OK, USAGE, Common, Output, exit_code
+from paykeel.cli.context import (
+    DEFAULTS,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    Common,
+    Output,
+    exit_code,
+    unread,
+)
 from paykeel.errors import InvalidInput, PaykeelError
 
 if TYPE_CHECKING:
@@ -55,6 +64,17 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if words is None else words)
     try:
+        return _run(given)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    except BrokenPipeError:
+        unread()
+        return OK
+
+
+def _run(given: list[str]) -> int:
+    try:
+        # This loads the command's own libraries.
         command, bound, _ = app.parse_args(
             given, exit_on_error=False, print_error=False, help_on_error=False
         )
@@ -73,12 +93,6 @@ def main(words: Sequence[str] | None = None) -> int:
         shown = _settings_error(error) if isinstance(error, ValidationError) else error
         Output(common).error(shown)
         return exit_code(shown)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it ends.
-        sys.stderr.close()
-        return OK
     return result if isinstance(result, int) else OK
 
 

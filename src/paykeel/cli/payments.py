@@ -20,9 +20,14 @@ from paykeel.cli.context import (
 )
 from paykeel.cli.operations import cancel, capture, resolve, stuck
 from paykeel.cli.showing import show_payment
+from paykeel.errors import InvalidField
 from paykeel.payments.listing import PaymentFilter
+from paykeel.payments.model import BuyerRole
+from paykeel.payments.states import Status
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from paykeel.payments.model import Event, Payment
 
 PAGE = 100
@@ -82,9 +87,9 @@ async def list_(
     """
     out = Output(common)
     filters = PaymentFilter(
-        status=only.status,
+        status=_choice("status", only.status, Status),
         buyer_id=only.buyer,
-        buyer_role=only.role,
+        buyer_role=_choice("role", only.role, BuyerRole),
         reference=only.reference,
         currency=only.currency,
         created_from=_aware(only.since),
@@ -200,6 +205,13 @@ def _event(event: Event) -> dict[str, Any]:
         "data": event.data,
         "at": event.occurred_at.isoformat(),
     }
+
+
+def _choice(name: str, given: str | None, choices: type[StrEnum]) -> str | None:
+    """Return what was given if it is one of the choices; the API refuses it in the same way."""
+    if given is not None and given not in set(choices):
+        raise InvalidField(name, "choice_unknown", f"Use one of: {', '.join(choices)}.")
+    return given
 
 
 def _aware(at: datetime | None) -> datetime | None:

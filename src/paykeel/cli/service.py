@@ -6,6 +6,7 @@ import asyncio
 import os
 import pkgutil
 import signal
+import socket
 from contextlib import suppress
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from cyclopts.validators import Number
 from paykeel import log
 from paykeel.cli.context import DEFAULTS, Common, Flag, Output
 from paykeel.core import Core
+from paykeel.errors import Misconfigured
+from paykeel.gateways.registry import available
 from paykeel.settings import Settings
 
 APP = "paykeel.server:create_app"
@@ -29,7 +32,7 @@ KEEP_ALIVE_S = 15
 def serve(
     *,
     host: str | None = None,
-    port: int | None = None,
+    port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65_535))] = None,
     workers: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 1,
     no_worker: Flag = False,
     common: Common = DEFAULTS,
@@ -48,9 +51,10 @@ def serve(
         # The server reads the environment, in each of its processes.
         os.environ["PAYKEEL_SERVE_WORKER"] = "0"
     host, port = host or settings.host, settings.port if port is None else port
+    _check(settings, host, port)
     out = Output(common)
     out.document({"host": host, "port": port, "workers": workers})
-    out.side.print(f"Paykeel listens on http://{host}:{port}; Ctrl-C stops it.", markup=False)
+    out.side.print(f"Paykeel starts on http://{host}:{port}; Ctrl-C stops it.", markup=False)
     uvicorn.run(
         APP,
         factory=True,
@@ -68,6 +72,36 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=-(-settings.drain_ms_max // 1000),
     )
+
+
+def _check(settings: Settings, host: str, port: int) -> None:
+    """Find what can be found before anything starts, so that it can be said in one line.
+
+    Raises:
+        Misconfigured: The address cannot be listened at, or a gateway is not installed.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            # Another one may be bound, and listen only later.
+            probe.listen()
+    except OSError as error:
+        raise Misconfigured(
+            f"{host}:{port} cannot be listened at: {error.strerror}. "
+            "Stop what uses it, or name another by --port or PAYKEEL_PORT.",
+            code="address_unavailable",
+        ) from error
+    installed = sorted(available())
+    for name in (settings.gateway_test, settings.gateway_live):
+        if name and name not in installed:
+            raise Misconfigured(
+                f"There is no gateway named {name}; installed are: {', '.join(installed)}.",
+                gateway=name,
+            )
 
 
 async def worker(*, common: Common = DEFAULTS) -> None:

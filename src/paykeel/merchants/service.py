@@ -10,6 +10,7 @@ from paykeel.clock import new_id
 from paykeel.db.sql import load
 from paykeel.errors import Forbidden, InvalidField, NotFound
 from paykeel.money import AMOUNT_MAX, check_amount, exponent_of
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,12 +90,10 @@ class MerchantService:
         """Add a merchant.
 
         Raises:
-            InvalidField: The name is empty or too long, or the mode is neither test nor live.
+            InvalidField: The name is empty, too long, not storable or holds a card number, or the
+                mode is neither test nor live.
         """
-        if not name.strip() or len(name) > NAME_CHARACTERS_MAX or "\x00" in name:
-            raise InvalidField(
-                "name", "text_empty", f"A name has 1 to {NAME_CHARACTERS_MAX} characters."
-            )
+        check_text(name, "name", NAME_CHARACTERS_MAX)
         if mode not in MODES:
             raise InvalidField("mode", "choice_unknown", "Use one of: test, live.")
         rows = await self._database.fetch(

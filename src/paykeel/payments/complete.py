@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paykeel.errors import IllegalTransition, InvalidField
-from paykeel.payments.model import check_text
 from paykeel.payments.operations import Operation, operate
 from paykeel.payments.states import Status
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from paykeel.errors import InvalidField
 from paykeel.gateways.port import REASONS, DeclineReason
 from paykeel.money import Money, check_amount, exponent_of
 from paykeel.payments.states import Status
+from paykeel.texts import check_storable, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,37 +46,6 @@ class CaptureMethod(StrEnum):
     MANUAL = "manual"
 
 
-def check_text(value: object, name: str, characters_max: int) -> str:
-    """Return ``value`` if it is text that can be stored: not empty, not too long, no NUL.
-
-    Raises:
-        InvalidField: ``text_required``, ``text_empty``, ``text_too_long``, ``text_not_storable``,
-            or ``card_number_refused``.
-    """
-    if not isinstance(value, str):
-        raise InvalidField(name, "text_required", "This must be text.")
-    if not value.strip():
-        raise InvalidField(name, "text_empty", "This must not be empty.")
-    if len(value) > characters_max:
-        raise InvalidField(name, "text_too_long", f"At most {characters_max} characters.")
-    if not value.isascii() or "\x00" in value:
-        _check_storable(value, name)
-    refuse_card_numbers(value, name)
-    return value
-
-
-def _check_storable(value: str, name: str) -> None:
-    """Refuse what PostgreSQL cannot hold as text: NUL and halves of surrogate pairs."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        storable = False
-    else:
-        storable = "\x00" not in value
-    if not storable:
-        raise InvalidField(name, "text_not_storable", "NUL and lone surrogates are not allowed.")
-
-
 def _check_choice(value: object, name: str, choices: type[StrEnum]) -> str:
     """Return ``value`` if it is one of the choices; ``choice_unknown`` otherwise."""
     if not isinstance(value, str) or value not in set(choices):
@@ -99,7 +69,7 @@ def _check_metadata(value: object) -> dict[str, str]:
                 f"Names have 1 to {METADATA_KEY_CHARACTERS_MAX} characters.",
             )
         refuse_card_numbers(key, "metadata")
-        _check_storable(key, "metadata")
+        check_storable(key, "metadata")
         if not isinstance(item, str):
             raise InvalidField(f"metadata.{key}", "text_required", "Values are text.")
         if len(item) > METADATA_VALUE_CHARACTERS_MAX:
@@ -108,7 +78,7 @@ def _check_metadata(value: object) -> dict[str, str]:
                 "text_too_long",
                 f"At most {METADATA_VALUE_CHARACTERS_MAX} characters.",
             )
-        _check_storable(item, f"metadata.{key}")
+        check_storable(item, f"metadata.{key}")
         refuse_card_numbers(item, f"metadata.{key}")
     return value
 

@@ -147,7 +147,8 @@ FROM input i;
 -- otherwise read all of its rows, which is fatal for the one that is not.
 WITH input AS MATERIALIZED (
     SELECT
-        :merchant_id::uuid AS merchant_id, u.payment_id, u.version, u.attempt_no, u.from_status, u.to_status, u.amount,
+        :merchant_id::uuid AS merchant_id, u.payment_id, u.version, u.attempt_no,
+        u.from_status, u.to_status, u.amount,
         u.authorized_delta, u.captured_delta, u.late_delta, u.gateway_id, u.failure_reason,
         u.failure_code, u.next_action, u.finished, u.event_type, u.event_reason, u.actor,
         u.event_data, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes, u.occurred_at,
@@ -189,7 +190,8 @@ moved AS (
     WHERE p.merchant_id = i.merchant_id AND p.payment_id = i.payment_id
         AND p.version = i.version AND p.status = i.from_status
     RETURNING
-        p.merchant_id, p.payment_id, p.version, p.buyer_role, p.currency, p.gateway, i.attempt_no, i.from_status,
+        p.merchant_id, p.payment_id, p.version, p.buyer_role, p.currency, p.gateway,
+        i.attempt_no, i.from_status,
         i.to_status, i.amount, i.authorized_delta, i.captured_delta, i.late_delta, i.event_type,
         i.event_reason, i.actor, i.event_data, i.attempt_state, i.attempt_outcome, i.recover_ms,
         i.closes, i.occurred_at, i.message_id, i.topic, i.payload

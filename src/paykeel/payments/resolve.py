@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight
 from paykeel.gateways.port import Authorized, Declined, DeclineReason, Succeeded
 from paykeel.money import Money
-from paykeel.payments.model import check_text
 from paykeel.payments.moves import Attempt, Move
 from paykeel.payments.operations import Operation, open_operation, perform
 from paykeel.payments.settle import SQL
 from paykeel.payments.steps import step_for
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paykeel.db.sql import load
+from paykeel.errors import NotFound
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from paykeel.db.pool import Database
 
 SQL = load("paykeel.terms")
+BUYER_ID_CHARACTERS_MAX = 128
+TERMS_VERSION_CHARACTERS_MAX = 100
 
 
 class TermsService:
@@ -26,17 +30,35 @@ class TermsService:
         self._database = database
 
     async def require(self, merchant_id: UUID, terms_version: str | None) -> None:
-        """Let purchases of this merchant require a version; ``None`` requires nothing."""
-        await self._database.fetch(
+        """Let purchases of this merchant require a version; ``None`` requires nothing.
+
+        Raises:
+            InvalidField: The version is empty, too long, not storable or holds a card number.
+            NotFound: There is no such merchant.
+        """
+        if terms_version is not None:
+            check_text(terms_version, "terms_version", TERMS_VERSION_CHARACTERS_MAX)
+        row = await self._database.fetchrow(
             SQL["require_terms"], merchant_id=merchant_id, terms_version=terms_version
         )
+        if row is None:
+            raise NotFound("There is no such merchant.")
 
     async def accept(self, merchant_id: UUID, buyer_id: str, terms_version: str) -> bool:
-        """Record that a buyer accepted a version; ``False`` when that was known already."""
+        """Record that a buyer accepted a version; ``False`` when that was known already.
+
+        Raises:
+            InvalidField: A text is empty, too long, not storable or holds a card number.
+            NotFound: There is no such merchant.
+        """
+        check_text(buyer_id, "buyer_id", BUYER_ID_CHARACTERS_MAX)
+        check_text(terms_version, "terms_version", TERMS_VERSION_CHARACTERS_MAX)
         row = await self._database.fetchrow(
             SQL["accept_terms"],
             merchant_id=merchant_id,
             buyer_id=buyer_id,
             terms_version=terms_version,
         )
-        return row is not None
+        if row is None or not row["merchant_found"]:
+            raise NotFound("There is no such merchant.")
+        return bool(row["is_new"])

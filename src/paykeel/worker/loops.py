@@ -50,5 +50,7 @@ class Worker:
                 done = 0
             full = done >= self._core.settings.recovery_batch_rows
             # Jitter keeps several workers from coming at the same moment.
-            pause_ms = 1 if full else random.randint(interval_ms // 2 + 1, interval_ms)  # noqa: S311
+            pause_ms = (
+                1 if full else interval_ms - (interval_ms // 2 * random.getrandbits(16) >> 16)
+            )
             await asyncio.sleep(pause_ms / 1000)

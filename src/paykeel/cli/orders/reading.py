@@ -19,8 +19,8 @@ from paykeel.payments.model import (
     METADATA_ENTRIES_MAX,
     METADATA_KEY_CHARACTERS_MAX,
     PurchaseRequest,
-    check_text,
 )
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -252,7 +252,11 @@ def _from_document(line: int, text: str, key: str) -> Order | Reject:
         document.pop(key, None)
     if not isinstance(named, str | None):
         return Reject(line, "", key, "text_required", "This must be text.")
-    return _checked(line, named or "", key, lambda: PurchaseRequest.from_document(document))
+    if isinstance(document.get("reference"), str):
+        # As in a table: the same order gets the same key, in whichever format it comes.
+        document["reference"] = document["reference"].strip()
+    name = (named or "").strip()
+    return _checked(line, name, key, lambda: PurchaseRequest.from_document(document))
 
 
 class _Repeated(Exception):

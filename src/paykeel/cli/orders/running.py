@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REJECT_COLUMNS = ("line", "reference", "field", "code", "reason")
+#: A spreadsheet takes a cell that begins with one of these for a formula.
+FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Rejects(Protocol):
@@ -41,10 +43,19 @@ class RejectFile:
     def write(self, reject: Reject) -> None:
         """Write one."""
         if self._rows is not None:
-            self._rows.writerow(reject.document())
+            self._rows.writerow({name: as_text(cell) for name, cell in reject.document().items()})
         else:
             self._stream.write(json.dumps(reject.document(), ensure_ascii=False) + "\n")
         self._stream.flush()
+
+
+def as_text(cell: int | str) -> int | str:
+    """Return a cell that no spreadsheet computes: what looks like a formula gets a ``'`` before it.
+
+    >>> as_text("=1+1"), as_text("A-1")
+    ("'=1+1", 'A-1')
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_BEGINNINGS) else cell
 
 
 class Progress(Protocol):

@@ -289,7 +289,7 @@ def _follow_ups() -> tuple[Script, ...]:
         for suffix, prose, step in _FOLLOW_UPS:
             script = Script(
                 name=f"pm_{verb}_{suffix}",
-                about=f"Succeeds; its first {verb} {prose}",
+                about=f"Succeeds; the first call of each {verb} {prose}",
                 takes_ms=step.delay_ms is not None,
             )
             scripts.append(replace(script, **{verb: step}))  # type: ignore[arg-type]
