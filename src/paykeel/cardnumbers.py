@@ -219,7 +219,8 @@ def holds_card_number(text: str) -> bool:
             return True
         row.append(digits)
         # However many spaces, and of which kind: a line that was broken is still one number.
-        joint = None if separator is None else "".join(separator.split())
+        # And a hyphen here, a space there, as hands write it.
+        joint = None if separator is None else "".join(separator.split()).replace("-", "")
         if joint is None or (joint != joined_by and len(row) > 1):
             if _row_holds_number(row):
                 return True

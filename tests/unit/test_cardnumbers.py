@@ -149,8 +149,8 @@ def test_a_number_is_seen_with_what_is_glued_behind_it() -> None:
 
 
 def test_different_separators_hold_nothing_together() -> None:
-    for text in ("4242-4242 4242 4242", "4242.4242-4242.4242", "4242 4242 | 4242 4242"):
-        assert not holds_card_number(text)
+    assert not any(map(holds_card_number, ("4242.4242-4242.4242", "4242 4242 | 4242 4242")))
+    assert holds_card_number("4242-4242 4242 4242")  # As hands write it.
 
 
 @pytest.mark.parametrize(
