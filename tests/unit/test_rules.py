@@ -356,3 +356,9 @@ def test_the_same_step_is_not_asked_for_twice() -> None:
     assert isinstance(other, Move)
     assert other.next_action == {"kind": "display", "url": None, "data": {"code": "7"}}
     assert Status.REQUIRES_ACTION in NOTABLE
+
+
+def test_a_capture_that_somebody_else_made_calls_for_a_person() -> None:
+    held = payment(Status.AUTHORIZED, capture_method="manual")
+    decision = decide(held, attempt("charge"), Succeeded(held.money), WAITS)
+    assert decision == Defer("waiting", "captured outside Paykeel", WAITS.again_ms, alarm=True)

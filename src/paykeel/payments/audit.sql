@@ -161,8 +161,11 @@ LIMIT :rows_max::integer;
 -- nothing waits for one.
 SELECT t.payment_id, format('%s: %s', t.operation, t.outcome) AS detail
 FROM payment_attempts t
-WHERE t.merchant_id = :merchant_id::uuid AND t.state = 'open'
-    AND (t.recover_count >= :looks_min::integer OR t.outcome = 'amount_mismatch')
+WHERE t.merchant_id = :merchant_id::uuid
+    AND (
+        (t.state = 'open' AND t.recover_count >= :looks_min::integer)
+        OR (t.state <> 'done' AND t.outcome IN ('amount_mismatch', 'captured outside Paykeel'))
+    )
 ORDER BY t.payment_id
 LIMIT :rows_max::integer;
 

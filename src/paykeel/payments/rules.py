@@ -53,6 +53,10 @@ def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -
     return storable(decision)
 
 
+#: What an attempt says whose money was captured, but not by Paykeel; the audit lists it as open.
+CAPTURED_OUTSIDE = "captured outside Paykeel"
+
+
 def _repeated(attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
     """Let an operation that is over take effect no second time."""
     moves_money = attempt.operation in {"capture", "refund"}
@@ -157,6 +161,9 @@ def _approved_late(
 ) -> Decision:
     """Book money that arrives although the payment has ended without any."""
     if payment.status is Status.AUTHORIZED and attempt.operation == "charge":
+        if isinstance(outcome, Succeeded):
+            # Captured by somebody else than Paykeel: a person has to look at it.
+            return Defer("waiting", CAPTURED_OUTSIDE, waits.again_ms, alarm=True)
         return Defer("waiting", "authorized", waits.authorization_ms)
     if payment.status is Status.AUTHORIZED:
         return Close("superseded")
