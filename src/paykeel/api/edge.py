@@ -18,16 +18,20 @@ from paykeel.api.call import SCOPE_KEY, Call, read_call
 from paykeel.api.problems import RequestRefused, problem, unexpected_problem
 from paykeel.cardnumbers import holds_card_number
 from paykeel.errors import CardNumberRefused, PaykeelError
-from paykeel.log import traceback_of
+from paykeel.log import CLEAN, clean_text, traceback_of
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 
 #: One header with its name, and all of them.
 HEADER_BYTES_MAX = 8 * 1024
 HEADERS_BYTES_MAX = 16 * 1024
 #: Path and query together.
 PATH_BYTES_MAX = 8 * 1024
+
+_INTERNAL_FROM = 500
 
 #: A page's cursor is the hex of an id, in which a row of digits means nothing.
 _CURSOR = re.compile(r"(?:^|(?<=&))cursor=[0-9a-f]{32}(?=&|$)")
@@ -51,15 +55,16 @@ class Edge:
         self._app = app
         self._limits = limits
         self._access_log = access_log
-        # Bound once: the framework makes this object when the first request comes, and by then
-        # logging is set up.
-        self._log = log.bind()
+        # Bound once, when the first request comes: by then logging is set up.
+        self._log: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._log is None:
+            self._log = log.bind()
         started = time.perf_counter()
         call = scope[SCOPE_KEY] = read_call(scope["headers"])
         marks = [
@@ -81,7 +86,7 @@ class Edge:
         except PaykeelError as error:
             if status:
                 raise
-            await problem(error, call.request_id)(scope, receive, send_marked)
+            await self._refuse(error, call.request_id)(scope, receive, send_marked)
         except Exception as error:
             self._log.error(
                 "request.failed",
@@ -95,6 +100,16 @@ class Edge:
         finally:
             if self._access_log:
                 self._log.info("request", **_access(scope, call, status, started))
+
+    def _refuse(self, error: PaykeelError, request_id: str) -> Response:
+        """Compose the answer to an error; what is nobody's fault outside is logged, too."""
+        answer = problem(error, request_id)
+        if answer.status_code >= _INTERNAL_FROM:
+            # The caller is told no more than what kind of trouble it is.
+            self._log.warning(
+                "request.unserved", code=error.code, error=error.message, request_id=request_id
+            )
+        return answer
 
     def _check(self, scope: Scope, call: Call) -> None:
         """Refuse what is too large, or holds a card number, before anybody reads or logs it."""
@@ -161,9 +176,10 @@ def too_large(limits: Limits) -> RequestRefused:
 def _access(scope: Scope, call: Call, status: int, started: float) -> dict[str, Any]:
     """Return what a line of the access log says."""
     facts: dict[str, Any] = {
-        "method": scope["method"],
+        CLEAN: True,
+        "method": clean_text(scope["method"]),
         # Without the query, in which callers put what they should not.
-        "path": scope["path"],
+        "path": clean_text(scope["path"]),
         # 0: nothing was answered, because the server was told to stop at once.
         "status": status,
         "ms": round((time.perf_counter() - started) * 1000, 1),

@@ -16,9 +16,13 @@ from paykeel.errors import InvalidField, NotFound, Unauthenticated
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
 from paykeel.payments.model import PurchaseRequest, encode, instant, refuse_unknown
+from paykeel.payments.purchase import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import Scope as StarletteScope
 
     from paykeel.core import Core
     from paykeel.idempotency import Answer
@@ -41,7 +45,7 @@ class PaymentRoutes:
         """
         one = "/payments/{payment_id}"
         for method, path, handler, status, documented in (
-            ("POST", "/purchases", self.purchase, 201, openapi.PURCHASE),
+            ("POST", PATH.removeprefix("/v1"), self.purchase, 201, openapi.PURCHASE),
             ("GET", "/payments", self.list, 200, openapi.LIST),
             ("GET", one, self.get, 200, openapi.GET),
             ("GET", f"{one}/events", self.events, 200, openapi.EVENTS),
@@ -62,11 +66,23 @@ class PaymentRoutes:
                 tags=["payments"],
             )
 
+    def short(self) -> Mapping[tuple[str, str], ASGIApp]:
+        """Return what is asked so often that it goes past the framework, by method and path."""
+
+        async def purchase(scope: StarletteScope, receive: Receive, send: Send) -> None:
+            response = await self._purchase(call_of(scope), receive)
+            await response(scope, receive, send)
+
+        return {("POST", PATH): purchase}
+
     async def purchase(self, request: Request) -> Response:
         """Purchase: run one purchase, at most once for each key."""
-        call, core = call_of(request.scope), self._core_of()
+        return await self._purchase(call_of(request.scope), request.receive)
+
+    async def _purchase(self, call: Call, receive: Receive) -> Response:
+        core = self._core_of()
         merchant_id = await authenticate(core, call, Scope.PURCHASES_WRITE)
-        document = await read_document(request.receive, call)
+        document = await read_document(receive, call)
         answer = await core.payments.answer_purchase(
             PurchaseRequest.from_document(document),
             merchant_id=merchant_id,

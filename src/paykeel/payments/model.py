@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
+
 from paykeel.cardnumbers import refuse_card_numbers
 from paykeel.errors import InvalidField
 from paykeel.gateways.port import REASONS, DeclineReason
@@ -48,7 +50,7 @@ class CaptureMethod(StrEnum):
 
 def _check_choice(value: object, name: str, choices: type[StrEnum]) -> str:
     """Return ``value`` if it is one of the choices; ``choice_unknown`` otherwise."""
-    if not isinstance(value, str) or value not in set(choices):
+    if not isinstance(value, str) or value not in choices.__members__.values():
         raise InvalidField(name, "choice_unknown", f"Use one of: {', '.join(choices)}.")
     return value
 
@@ -350,4 +352,8 @@ def instant(value: datetime) -> str:
 
 def encode(document: Mapping[str, Any]) -> bytes:
     """Write a document as compact JSON bytes, the same for the same document."""
-    return _ENCODER.encode(document).encode()
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        # A whole number beyond 64 bits, say, from a gateway's words.
+        return _ENCODER.encode(document).encode()
