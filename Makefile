@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do \
 
 # Test processes side by side. Each starts its own database server, so more is not faster.
 JOBS ?= 2
-# Handed on to the command of `demo`, `test` (to pytest) and `bench`.
+# Handed on to the command of `demo`, `test` (to pytest) and of the benchmarks.
 ARGS ?=
 # `make lock LOCK_ARGS=--upgrade` moves every pin to its newest release.
 LOCK_ARGS ?=
@@ -25,7 +25,7 @@ CODE := src tests tools examples .ci/total.py $(wildcard benchmarks)
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(STAMP) ## Start Paykeel with its own database, and buy something
@@ -63,6 +63,10 @@ schema: $(STAMP) ## Write schema.sql anew from the migrations
 .PHONY: bench
 bench: $(STAMP) ## Measure purchases per second on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-fraud
+bench-fraud: $(STAMP) ## Look for the frauds of a published simulation, beside its own figures
+	@$(BIN)/python -m benchmarks.fraud $(ARGS)
 
 # base.txt is what an installation runs with; dev.txt is that and the tools, at equal pins.
 # --no-config keeps this machine's own settings, and the set command its paths, out of the files.

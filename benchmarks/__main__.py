@@ -16,6 +16,7 @@ from benchmarks.goals import goals, judge
 from benchmarks.growth import Sizes
 from benchmarks.measuring import Window
 from benchmarks.suite import Plan, parts_of, run
+from benchmarks.velocity import Past
 
 #: At full load, Paykeel's configuration leaves about so long between two checkpoints.
 CHECKPOINT_S = 60.0
@@ -38,7 +39,7 @@ def bench(
 
     Args:
         quick: Short runs, and growth from 20 thousand to 200 thousand payments.
-        only: Parts, with commas between: floor, inprocess, http, growth.
+        only: Parts, with commas between: floor, inprocess, http, growth, fraud.
         seconds: How long each run is measured; 8, or 2 with --quick.
         rounds: How often each run is repeated, in turn with the others; 5, or 2 with --quick.
         wait: How many seconds, at most, to wait before each run for other programs to be quiet.
@@ -54,10 +55,11 @@ def bench(
         long_window=Window(1.0, measured_s if quick else max(measured_s, CHECKPOINT_S)),
         rounds=rounds or (2 if quick else 5),
         sizes=Sizes(20_000, 200_000) if quick else Sizes(100_000, 3_000_000),
+        past=Past(20_000, 200_000) if quick else Past(100_000, 10_000_000),
         wait_s=wait,
     )
     machine, lines = uvloop.run(run(plan, data_dir))
-    verdicts = judge(goals(plan.sizes, plan.processes), lines)
+    verdicts = judge(goals(plan.sizes, plan.past, plan.processes), lines)
     report.show(machine, lines, verdicts, Console(file=sys.stdout))
     if json is not None:
         report.write(json, report.document(machine, plan.window, lines, verdicts))

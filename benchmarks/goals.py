@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks import velocity
 from benchmarks.growth import CALLERS, CLIENTS, Sizes, label
 from benchmarks.measuring import ratio
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.measuring import Figure, Line
+    from benchmarks.velocity import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Verdict:
         return self.found >= self.reach if self.at_least else self.found <= self.reach
 
 
-def goals(sizes: Sizes, processes: tuple[int, ...]) -> list[Goal]:
+def goals(sizes: Sizes, past: Past, processes: tuple[int, ...]) -> list[Goal]:
     """Return every goal, and the ratios that are told beside them."""
     found = [
         Goal(
@@ -73,6 +75,15 @@ def goals(sizes: Sizes, processes: tuple[int, ...]) -> list[Goal]:
             "rate", 1.3, at_least=False, informative=what == "floor",
         )
         for what, callers in (("in process", CALLERS), ("floor", CLIENTS))
+    ]  # fmt: skip
+    found += [
+        Goal(
+            f"default rules at 64, {what}: with {past.small:,} before, of {past.large:,}",
+            f"fraud/{velocity.label(what, past.small)}/64",
+            f"fraud/{velocity.label(what, past.large)}/64",
+            "rate", 1.3, at_least=False, informative=what != "spread keys",
+        )
+        for what in ("spread keys", "one hot address")
     ]  # fmt: skip
     return found
 

@@ -42,6 +42,7 @@ async def open_service(stand: Stand, *, processes: int, gateway: str) -> AsyncIt
         "PYTHONPATH": os.pathsep.join(paths),
         "PAYKEEL_DATABASE_URL": stand.app_url,
         "BENCH_GATEWAY": gateway,
+        "PAYKEEL_FRAUD_DEFAULT_RULESET": stand.settings.fraud_default_ruleset,
     }
     with (stand.server.data_dir / f"service-{port}.log").open("w+") as said:
         words = [sys.executable, "-m", "benchmarks.app", str(port), str(processes)]

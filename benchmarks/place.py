@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from paykeel.db.sql import Statement
 
 SQL = load("benchmarks")
+#: So that keys of a past can be made beforehand; of databases that go away.
+FRAUD_SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Stand:
     gateway: str
     #: The server's version.
     postgres: str
+    #: Fraud prevention is measured in a part of its own, and the floor has none.
+    rules: str = "none"
 
     @property
     def app_url(self) -> str:
@@ -53,7 +57,7 @@ class Stand:
     @property
     def settings(self) -> Settings:
         """Paykeel's defaults, but for where the database is and what the environment says."""
-        return Settings.model_validate({"database_url": self.app_url})
+        return _settings(self.app_url, self.rules)
 
     async def run_as_admin(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
         """Run a statement as the superuser, however long it takes."""
@@ -83,11 +87,22 @@ async def open_server(folder: Path | None) -> AsyncIterator[EmbeddedServer]:
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
+def _settings(app: str, rules: str, owner: str | None = None) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": app,
+            "migration_database_url": owner,
+            "fraud_default_ruleset": rules,
+            "fraud_secrets": FRAUD_SECRET,
+        }
+    )
+
+
 async def make_stand(server: EmbeddedServer, name: str) -> Stand:
     """Make a migrated database with a merchant who has sold something once."""
     await asyncio.to_thread(server.create_database, name)
     app, owner = server.url("paykeel_app", name), server.url("paykeel_owner", name)
-    settings = Settings.model_validate({"database_url": app, "migration_database_url": owner})
+    settings = _settings(app, "none", owner)
     await migrate_all(Urls(app, owner, None), settings)
     async with open_core(settings) as core:
         merchant_id = (await core.merchants.create("Harbour Market", "test")).merchant_id

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from benchmarks import velocity
 from benchmarks.app import NOOP_PATH
 from benchmarks.floor import floor_cell
 from benchmarks.growth import Sizes, fill, measure_growth
@@ -22,9 +23,10 @@ from benchmarks.place import Stand, make_stand, open_core, open_server
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.velocity import Past
     from paykeel.db.embedded import EmbeddedServer
 
-PARTS = ("floor", "inprocess", "http", "growth")
+PARTS = ("floor", "inprocess", "http", "growth", "fraud")
 PURCHASE_PATH = "/v1/purchases"
 #: How many merchants share the callers in the line that is told beside the others.
 MERCHANTS = 8
@@ -40,6 +42,7 @@ class Plan:
     long_window: Window
     rounds: int
     sizes: Sizes
+    past: Past
     #: How long to wait before each run for other programs to be quiet.
     wait_s: float = 0.0
     clients: tuple[int, ...] = (1, 16)
@@ -60,6 +63,8 @@ async def run(plan: Plan, folder: Path | None) -> tuple[Machine, Lines]:
             lines |= await _http(stand, plan, machine)
         if "growth" in plan.parts:
             lines |= await _growth(server, plan, machine)
+        if "fraud" in plan.parts:
+            lines |= await _fraud(server, plan, machine)
         return machine, lines
 
 
@@ -129,6 +134,21 @@ async def _growth(server: EmbeddedServer, plan: Plan, machine: Machine) -> Lines
         plan.rounds,
         partial(_before, large, plan, machine),
     )
+
+
+async def _fraud(server: EmbeddedServer, plan: Plan, machine: Machine) -> Lines:
+    """Fill what purchases leave under their keys, a little and a lot, and measure both in turn."""
+    free = psutil.disk_usage(str(server.data_dir)).free / 1024**3
+    tell(f"fraud needs about {plan.past.disk_gb:.0f} GB of disk; {free:.0f} GB are free")
+    if free < plan.past.disk_gb:
+        message = "there is not enough disk: choose another --data-dir, or --quick"
+        raise RuntimeError(message)
+    stands = [velocity.judged(await make_stand(server, name)) for name in ("few", "many")]
+    for stand, rows in zip(stands, (plan.past.small, plan.past.large), strict=True):
+        await velocity.fill(stand, rows)
+    few, many = stands
+    before = partial(_before, many, plan, machine)
+    return await velocity.measure_fraud(few, many, plan.past, plan.window, plan.rounds, before)
 
 
 def parts_of(only: str) -> frozenset[str]:

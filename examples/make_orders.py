@@ -57,7 +57,7 @@ GOODS = (
     ("Fleet plan, monthly, 12 seats", "operator", 14_400, 34_800),
     ("Dispatch minutes, 5,000", "operator", 6_250, 12_500),
     ("Depot onboarding, on site", "operator", 45_000, 180_000),
-    ("Payout float, top-up", "operator", 100_000, 950_000),
+    ("Payout float, top-up", "operator", 40_000, 120_000),
     ("Support, extended hours", "operator", 4_900, 24_900),
 )
 REGIONS = ("north", "south", "east", "west", "islands")
@@ -153,9 +153,9 @@ def order(chance: random.Random, number: int, token: str) -> Row:
     weights = [weight for _, _, weight, _ in CURRENCIES]
     currency, places, _, factor = chance.choices(CURRENCIES, weights)[0]
     buyer = (
-        f"agent-{chance.randint(1, 180):03}"
+        f"agent-{chance.randint(1, 400):03}"
         if role == "agent"
-        else f"op-{chance.randint(1, 40):02}"
+        else f"op-{chance.randint(1, 300):03}"
     )
     return {
         "reference": f"PK-2026-{number:05}",

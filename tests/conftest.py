@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from paykeel import Paykeel, PurchaseRequest, Settings
+from tests.rates import give_rates
 from tests.servers import Databases, Urls, close_all, databases
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def settings_for(urls: Urls, **changes: object) -> Settings:
         "recovery_backoff_ms_min": 50,
         "recovery_backoff_ms_max": 1_000,
         "log_level": "CRITICAL",
+        # Tests of fraud prevention ask for it; all others buy as often as they like.
+        "fraud_default_ruleset": "none",
         **changes,
     }
     return Settings.model_validate(values)
@@ -81,8 +84,10 @@ async def paykeel(settings: Settings) -> AsyncIterator[Paykeel]:
 
 @pytest.fixture
 async def merchant(paykeel: Paykeel) -> Merchant:
-    """A merchant in test mode."""
-    return await paykeel.merchants.create("Harbour Market", "test")
+    """A merchant in test mode, with the rates of the example."""
+    made = await paykeel.merchants.create("Harbour Market", "test")
+    await give_rates(paykeel, made.merchant_id)
+    return await paykeel.merchants.get(made.merchant_id)
 
 
 @pytest.fixture

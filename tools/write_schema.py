@@ -49,7 +49,8 @@ def readable(dump: str) -> str:
 def wrap(line: str) -> Iterator[str]:
     """Break a line that is too wide at spaces, of which none is inside a literal."""
     line = line.expandtabs(4)
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    # What goes on below a comment is a comment.
+    indent = "--  " if line.startswith("--") else " " * (len(line) - len(line.lstrip()) + 4)
     while len(line) > COLUMNS_MAX:
         spaces = [found.start() for found in _SPACE.finditer(line) if found[0] == " "]
         fitting = [at for at in spaces if len(indent) < at <= COLUMNS_MAX]

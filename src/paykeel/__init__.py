@@ -1,13 +1,13 @@
 """Paykeel: everything between "the user clicks Purchase" and the payment gateway."""
 
 from paykeel.errors import PaykeelError
-from paykeel.fraud import Rule, Verdict
 from paykeel.gateways.registry import Gateways
 from paykeel.library import Paykeel
 from paykeel.money import Money
 from paykeel.payments.listing import Page, PaymentFilter
 from paykeel.payments.model import BuyerRole, CaptureMethod, Event, Payment, PurchaseRequest
 from paykeel.payments.settle import CompletionHook
+from paykeel.payments.signals import Item, Signals
 from paykeel.payments.states import Status
 from paykeel.settings import Settings
 
@@ -19,6 +19,7 @@ __all__ = [
     "CompletionHook",
     "Event",
     "Gateways",
+    "Item",
     "Money",
     "Page",
     "Paykeel",
@@ -26,8 +27,7 @@ __all__ = [
     "Payment",
     "PaymentFilter",
     "PurchaseRequest",
-    "Rule",
     "Settings",
+    "Signals",
     "Status",
-    "Verdict",
 ]

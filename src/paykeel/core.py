@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -14,8 +15,20 @@ from paykeel.clock import SystemClock
 from paykeel.db.embedded import EmbeddedServer, start_embedded
 from paykeel.db.migrate import Applied, migrate
 from paykeel.db.pool import Database
-from paykeel.errors import DatabaseUnavailable, PaykeelError
+from paykeel.db.secrets import load_secret
+from paykeel.errors import DatabaseUnavailable, Misconfigured, PaykeelError
 from paykeel.fraud import FraudPreventionService
+from paykeel.fraud.alert_watch import thresholds_of
+from paykeel.fraud.alerts import AlertService
+from paykeel.fraud.backtest import Backtests
+from paykeel.fraud.engine import CelEngine
+from paykeel.fraud.keys import KeyMaker
+from paykeel.fraud.labels import LabelService
+from paykeel.fraud.lists import FraudLists
+from paykeel.fraud.models import Models
+from paykeel.fraud.quoting import QuoteService
+from paykeel.fraud.refusals import RefusalLog
+from paykeel.fraud.rulesets import Rulesets
 from paykeel.gateways import placeholder
 from paykeel.gateways.registry import Gateways, open_gateways
 from paykeel.idempotency import IdempotencyService
@@ -23,15 +36,16 @@ from paykeel.merchants import MerchantService
 from paykeel.merchants.keys import ApiKeyService
 from paykeel.metrics import PaymentMetricsService
 from paykeel.payments.audit import Auditor
+from paykeel.payments.reviews import ReviewService
 from paykeel.payments.service import PaymentService
+from paykeel.sealing import KeyKeeper, SealingService
 from paykeel.settings import Settings
 from paykeel.terms import TermsService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from paykeel.clock import Clock
-    from paykeel.fraud import Rule
     from paykeel.payments.settle import CompletionHook
 
 
@@ -80,6 +94,25 @@ async def migrate_all(urls: Urls, settings: Settings) -> list[Applied]:
     return applied
 
 
+async def _fraud_keys(settings: Settings, database: Database) -> KeyMaker:
+    """Return what makes the keys under which purchases are counted.
+
+    Raises:
+        Misconfigured: A secret is too short.
+    """
+    if settings.fraud_secrets is not None:
+        words = settings.fraud_secrets.get_secret_value().split(",")
+        secrets = tuple(word.strip().encode() for word in words)
+    else:
+        folder = settings.data_dir if settings.database_url is None else None
+        made = await load_secret(database, "fraud_keys", lambda: os.urandom(32), folder=folder)
+        secrets = (made,)
+    try:
+        return KeyMaker(secrets)
+    except ValueError as error:
+        raise Misconfigured(f"PAYKEEL_FRAUD_SECRETS: {error}.", code="secret_unusable") from error
+
+
 async def _watch(server: EmbeddedServer | None) -> None:
     """Start the embedded server again when it dies, as a supervisor does with one's own."""
     while server is not None:
@@ -109,7 +142,7 @@ class Core:
         gateways: Gateways,
         clock: Clock,
         completion_hook: CompletionHook | None,
-        fraud_rules: Sequence[Rule],
+        fraud_keys: KeyMaker,
     ) -> None:
         """Wire the parts; use :meth:`open`."""
         self.settings = settings
@@ -122,9 +155,37 @@ class Core:
         self.idempotency = IdempotencyService(
             database, rows_max=settings.batch_rows_max, queue_max=settings.queue_rows_max
         )
-        self.fraud = FraudPreventionService(fraud_rules)
+        self.rulesets = Rulesets(
+            database,
+            clock,
+            CelEngine(),
+            cache_ms,
+            otherwise=settings.fraud_default_ruleset,
+            shadow_decisions_min=settings.fraud_shadow_decisions_min,
+        )
+        self.fraud_lists = FraudLists(database, fraud_keys)
+        self.labels = LabelService(database)
+        self.models = Models(database, clock, cache_ms=cache_ms)
+        self.backtests = Backtests(database)
+        self.quotes = QuoteService(settings, database)
+        self.refusals = RefusalLog(database)
+        self.fraud = FraudPreventionService(
+            database,
+            self.rulesets,
+            self.models,
+            keys=fraud_keys,
+            quotes=self.quotes,
+            refusals=self.refusals,
+        )
+        self.alerts = AlertService(database, thresholds_of(settings))
         self.terms = TermsService(database)
         self.metrics = PaymentMetricsService(database)
+        self.sealing = SealingService(
+            database,
+            KeyKeeper(settings, database),
+            lookback_ms=settings.sealing_lookback_ms,
+            batch_rows=settings.sealing_batch_rows,
+        )
         self.auditor = Auditor(database, self.merchants, looks_min=settings.recovery_tries_alarm)
         self.payments = PaymentService(
             settings=settings,
@@ -135,6 +196,7 @@ class Core:
             idempotency=self.idempotency,
             hook=completion_hook,
         )
+        self.reviews = ReviewService(self.payments.resources)
 
     @classmethod
     @asynccontextmanager
@@ -144,7 +206,6 @@ class Core:
         *,
         gateways: Gateways | None = None,
         completion_hook: CompletionHook | None = None,
-        fraud_rules: Sequence[Rule] = (),
         clock: Clock | None = None,
     ) -> AsyncIterator[Self]:
         """Open everything, and close it again at the end.
@@ -153,7 +214,6 @@ class Core:
             settings: Read from the environment when left out.
             gateways: The application's own, instead of those that the settings name.
             completion_hook: Runs inside the transaction that completes a purchase.
-            fraud_rules: Asked before anything is sent.
             clock: The machine's when left out.
 
         Raises:
@@ -180,7 +240,7 @@ class Core:
                     gateways=opened,
                     clock=clock or SystemClock(),
                     completion_hook=completion_hook,
-                    fraud_rules=fraud_rules,
+                    fraud_keys=await _fraud_keys(settings, database),
                 )
                 watching = asyncio.create_task(_watch(urls.server))
                 try:

@@ -6,7 +6,8 @@
     ├── InvalidInput                  invalid_input   the caller: change the request
     │   ├── InvalidField              <per field>     the caller: change that field
     │   │   └── CardNumberRefused     card_number_refused
-    │   └── InvalidIdempotencyKey     idempotency_key_missing | idempotency_key_malformed
+    │   ├── InvalidIdempotencyKey     idempotency_key_missing | idempotency_key_malformed
+    │   └── RulesetRefused            ruleset_refused
     ├── Refused                       refused         the caller: another state or right is needed
     │   ├── Unauthenticated           unauthenticated
     │   ├── Forbidden                 forbidden
@@ -19,6 +20,7 @@
     ├── Unavailable                   unavailable     nobody: repeat it later with the same key
     │   ├── DatabaseUnavailable       database_unavailable
     │   ├── OutcomeUnknown            outcome_unknown
+    │   ├── VelocityBusy              velocity_busy
     │   └── Overloaded                overloaded
     └── Misconfigured                 misconfigured   the operator of this installation
         ├── GatewayNotConfigured      gateway_not_configured
@@ -67,6 +69,12 @@ class InvalidIdempotencyKey(InvalidInput):
     """The idempotency key is missing or malformed."""
 
     code = "idempotency_key_malformed"
+
+
+class RulesetRefused(InvalidInput):
+    """The ruleset has mistakes; each is listed with its code and its place."""
+
+    code = "ruleset_refused"
 
 
 class CardNumberRefused(InvalidField):
@@ -153,6 +161,12 @@ class OutcomeUnknown(Unavailable):
     """The gateway may have acted, but the result could not be stored; recovery will find it."""
 
     code = "outcome_unknown"
+
+
+class VelocityBusy(Unavailable):
+    """Too many purchases of the same buyer, card or address are being judged at this moment."""
+
+    code = "velocity_busy"
 
 
 class Overloaded(Unavailable):

@@ -17,11 +17,17 @@ import iso4217
 from paykeel.errors import InvalidField
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from decimal import Decimal
 
 #: The largest amount of one payment, in minor units: twelve digits, one less than the shortest
 #: card number, and far below what a 64-bit sum can hold.
 AMOUNT_MAX = 999_999_999_999
+
+#: The largest amount in a reference currency; what is worth more has no value there, as without a
+#: rate. It leaves a 64-bit column room for nine of them.
+REFERENCE_MAX = 999_999_999_999_999_999
 
 _DECIMAL = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,15}))?", re.ASCII)
 
@@ -159,3 +165,65 @@ def parse_major(text: str, currency: str, field: str = "amount") -> Money:
         )
     minor = int(whole + fraction.ljust(exponent, "0"))
     return Money(check_amount(-minor if sign else minor, field), currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one major unit of a currency is worth in major units of another, from a day on."""
+
+    effective_on: date
+    rate: Decimal
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """Divide whole numbers that are not negative; what lies halfway goes to the even neighbour.
+
+    >>> [divide_half_even(value, 2) for value in (1, 3, 5)]
+    [0, 2, 2]
+    """
+    whole, rest = divmod(numerator, denominator)
+    odd_half = 2 * rest == denominator and whole % 2 == 1
+    return whole + 1 if 2 * rest > denominator or odd_half else whole
+
+
+def reference_amount(
+    amount: int,
+    currency: str,
+    exponent: int,
+    reference_currency: str,
+    rates: Mapping[str, Sequence[Rate]],
+    on: date,
+) -> int | None:
+    """Return what an amount is worth in the reference currency, in its minor units.
+
+    It is exact until the last step, which rounds half to even. The newest rate that was in force
+    on that day holds, however old it is.
+
+    Args:
+        amount: In minor units of ``currency``.
+        currency: What is paid in.
+        exponent: The decimal places of ``currency``.
+        reference_currency: What amounts are compared in.
+        rates: By currency, the newest day first.
+        on: The day of the purchase, in UTC.
+
+    Returns:
+        ``None``: there is no rate for that day, or the value is beyond ``REFERENCE_MAX``. It is
+        never taken for 0.
+
+    >>> from datetime import date
+    >>> from decimal import Decimal
+    >>> rates = {"JPY": [Rate(date(2026, 11, 1), Decimal("0.0058"))]}
+    >>> reference_amount(98_000, "JPY", 0, "EUR", rates, date(2026, 11, 23))
+    56840
+    """
+    if currency == reference_currency:
+        return amount
+    for rate in rates.get(currency, ()):
+        if rate.effective_on <= on:
+            above, below = rate.rate.as_integer_ratio()
+            value = divide_half_even(
+                amount * above * 10 ** exponent_of(reference_currency), below * 10**exponent
+            )
+            return value if value <= REFERENCE_MAX else None
+    return None

@@ -77,6 +77,44 @@ class Settings(BaseSettings):
     #: How long a stored answer is kept, in days; the key itself stays as long as its payment.
     answer_retention_days: int = Field(default=30, ge=1)
 
+    #: The secrets under which buyers, cards and addresses are counted, the newest first, with
+    #: commas between; each of at least 16 characters. Empty: the installation makes one and keeps
+    #: it. A second one is there only while the first replaces it, for 30 days.
+    fraud_secrets: SecretStr | None = None
+    #: The ruleset of merchants that have activated none: ``default``, or ``none``, with which
+    #: nothing is judged and nothing is counted.
+    fraud_default_ruleset: Literal["default", "none"] = "default"
+    #: How many decisions in the shadow speak for a ruleset that goes live, in place of a backtest.
+    fraud_shadow_decisions_min: int = Field(default=1_000, ge=1, le=1_000_000)
+    #: How long a purchase waits for others under the same keys before it is told to come back.
+    fraud_lock_ms_max: Milliseconds = 500
+    #: How long a person has to review a payment before it expires.
+    fraud_review_ms: int = Field(default=86_400_000, ge=60_000, le=30 * 86_400_000)
+    #: From this amount on, in minor units of the reference currency, two people must approve.
+    fraud_four_eyes_amount_ref: int = Field(default=100_000, ge=0)
+
+    #: How often the worker looks for alerts.
+    fraud_alert_interval_ms: Milliseconds = 10_000
+    #: How far back each look counts anew; what commits later than that is not counted. Not less
+    #: than the two windows below.
+    fraud_alert_lookback_ms: int = Field(default=900_000, ge=300_000, le=86_400_000)
+    #: Within which time blocked purchases and refusals add up to an alert.
+    fraud_alert_window_ms: int = Field(default=600_000, ge=1_000, le=86_400_000)
+    #: So many purchases blocked for one reason, by a rule on velocity, are an alert.
+    fraud_alert_velocity_min: int = Field(default=10, ge=1, le=1_000_000)
+    #: So many blocked by a rule that counts declines or different cards.
+    fraud_alert_card_testing_min: int = Field(default=5, ge=1, le=1_000_000)
+    #: So many purchases that differed from their signed quote.
+    fraud_alert_tampering_min: int = Field(default=1, ge=1, le=1_000_000)
+    #: Within which time declines are compared with the hour before.
+    fraud_alert_decline_window_ms: int = Field(default=300_000, ge=60_000, le=3_600_000)
+    #: Fewer declines than this are no alert.
+    fraud_alert_declines_min: int = Field(default=20, ge=1, le=1_000_000)
+    #: A smaller share of the attempts than this, in percent, is none either.
+    fraud_alert_decline_percent_min: int = Field(default=20, ge=1, le=100)
+    #: How many times the share of the hour before the share must be.
+    fraud_alert_decline_factor: int = Field(default=2, ge=1, le=100)
+
     #: How long after the gateway's deadline an attempt waits before recovery looks at it.
     recovery_grace_ms: Milliseconds = 5_000
     #: How often the worker looks for attempts whose time has come.
@@ -90,6 +128,21 @@ class Settings(BaseSettings):
     recovery_tries_alarm: int = Field(default=6, ge=1)
     #: How often the worker purges stored answers.
     purge_interval_ms: Milliseconds = 3_600_000
+
+    #: The Ed25519 key that signs seals: base64 of 32 bytes, PEM, or the path of a file with
+    #: either. Empty: the installation makes one and keeps it.
+    sealing_key: SecretStr | None = None
+    #: How often the worker seals what is new.
+    sealing_interval_ms: Milliseconds = 60_000
+    #: The most rows that one seal covers.
+    sealing_batch_rows: int = Field(default=1_000, ge=1, le=10_000)
+    #: How much older than the newest a row may be and still be sealed with the next seal; older
+    #: ones are found by a slower look, and told as late.
+    sealing_lookback_ms: Milliseconds = 300_000
+
+    #: The secrets that sign quotes, the newest first, with commas between; each of at least 32
+    #: characters. The first signs, all verify. Empty: the installation makes one and keeps it.
+    quote_secrets: SecretStr | None = None
 
     #: Where ``paykeel serve`` listens.
     host: str = "127.0.0.1"
@@ -108,7 +161,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     @field_validator(
-        "database_url", "migration_database_url", "placeholder_database_url", mode="before"
+        "database_url",
+        "migration_database_url",
+        "placeholder_database_url",
+        "sealing_key",
+        "quote_secrets",
+        "fraud_secrets",
+        mode="before",
     )
     @classmethod
     def _empty_means_none(cls, value: object) -> object:

@@ -50,6 +50,7 @@ def environment(urls: Urls, **changes: str) -> dict[str, str]:
         "PAYKEEL_DUPLICATE_WAIT_MS_MAX": "1000",
         "PAYKEEL_POOL_SIZE": "4",
         "PAYKEEL_LOG_LEVEL": "WARNING",
+        "PAYKEEL_FRAUD_DEFAULT_RULESET": "none",
         **changes,
     }
 

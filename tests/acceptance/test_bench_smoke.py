@@ -16,11 +16,13 @@ from benchmarks.growth import Sizes, label
 from benchmarks.load import Job, requests
 from benchmarks.measuring import Line, Run, Window, ratio
 from benchmarks.suite import PARTS, Plan, parts_of, run
+from benchmarks.velocity import Past
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SIZES = Sizes(small=100, large=300)
+PAST = Past(small=100, large=300)
 
 
 @pytest.mark.slow
@@ -31,13 +33,14 @@ async def test_every_part_of_the_benchmark_runs(tmp_path: Path) -> None:
         long_window=Window(warm_s=0.2, measured_s=0.4),
         rounds=1,
         sizes=SIZES,
+        past=PAST,
         clients=(2,),
         callers=(2,),
         connections=(2,),
         processes=(1,),
     )
     machine, lines = await run(plan, None)
-    assert [key for key in lines if not key.startswith("growth/")] == [
+    assert [key for key in lines if not key.startswith(("growth/", "fraud/"))] == [
         "floor/pgbench/2",
         "in process/instant gateway/2",
         "in process/placeholder/2",
@@ -51,8 +54,8 @@ async def test_every_part_of_the_benchmark_runs(tmp_path: Path) -> None:
     }
     assert all(line.middle.count > 0 for line in lines.values())
     assert machine.fsync_ms > 0
-    verdicts = judge(goals(SIZES, (1,)), lines)
-    assert [verdict.reach for verdict in verdicts] == [1.3, 1.3]
+    verdicts = judge(goals(SIZES, PAST, (1,)), lines)
+    assert [verdict.reach for verdict in verdicts] == [1.3, 1.3, 1.3, 1.3]
     file = tmp_path / "bench.json"
     report.write(file, report.document(machine, plan.window, lines, verdicts))
     assert len(json.loads(file.read_text())["lines"]) == len(lines)
@@ -78,7 +81,7 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_figures() -> None:
 @pytest.mark.parametrize(("rate", "reached"), [(1.5, True), (1.4, False)])
 def test_a_goal_is_reached_or_not(rate: float, *, reached: bool) -> None:
     found = lines_of(**{"in process/instant gateway/64": (rate,), "floor/pgbench/16": (1.0,)})
-    (verdict,) = judge(goals(SIZES, (1, 2)), found)
+    (verdict,) = judge(goals(SIZES, PAST, (1, 2)), found)
     assert (verdict.found, verdict.reached) == (rate, reached)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "doctor", "audit", "purchase", "payments", "merchants",
-    "keys",
+    "keys", "seals",
 )  # fmt: skip
 ORDER = (
     "--currency", "EUR", "--buyer-id", "agent-7", "--buyer-role", "agent", "--payment-method",
@@ -98,7 +98,7 @@ def test_every_command_tells_of_itself_and_takes_json(
     app.help_print([command])
     text = capsys.readouterr().out
     assert f"paykeel {command}" in text or f"{command} " in text
-    if command not in {"payments", "merchants", "keys"}:
+    if command not in {"payments", "merchants", "keys", "seals"}:
         assert "--json" in text
         assert "--debug" in text
 
@@ -108,7 +108,9 @@ def test_merchants_are_created_listed_limited_and_suspended(cli: Cli) -> None:
     made = cli("merchants", "create", "Harbour Market", "--json").json
     assert (made["name"], made["mode"], made["status"]) == ("Harbour Market", "test", "active")
     limited = cli("merchants", "limit", "KWD", "--max", "100.5", "--json").json
-    assert limited["limits"] == {"KWD": {"amount_min": 1, "amount_max": 100_500}}
+    assert (limited["currency"], limited["amount_min"], limited["amount_max"]) == (
+        "KWD", 1, 100_500,
+    )  # fmt: skip
     refused(cli("merchants", "limit", "KWD", "--max", "1.23456", "--json"), 2,
             "amount_wrong_precision")  # fmt: skip
     assert cli("merchants", "suspend", made["id"], "--json").json["status"] == "suspended"
@@ -253,7 +255,9 @@ def test_a_doctor_finds_everything_well(shop: Cli) -> None:
     assert found == {
         "database": "ok", "durability": found["durability"], "role": "ok", "clock": "ok",
         "migrations": "ok", "rights": "ok", "gateway, test": "ok", "gateway, live": "warn",
-        "recovery": "ok",
+        "recovery": "ok", "sealing key": "ok", "alerts": "ok",
+        # Tests buy without rules.
+        "fraud rules": "warn", "fraud rules, Harbour Market": "warn",
     }  # fmt: skip
     assert "history can only be added to" in shop("doctor").out
 

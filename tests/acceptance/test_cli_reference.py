@@ -30,7 +30,9 @@ def commands(parent: App, *path: str) -> Iterator[tuple[str, ...]]:
 def options() -> set[str]:
     found: set[str] = set()
     for path in commands(app):
-        command = app[path[0]] if len(path) == 1 else app[path[0]][path[1]]
+        command = app
+        for name in path:
+            command = command[name]
         if command.default_command is None:
             continue
         for argument in command.assemble_argument_collection():
@@ -42,9 +44,9 @@ def test_every_command_is_told_of() -> None:
     told = set(re.findall(r"^### `paykeel (\w+)`$", PAGE, re.MULTILINE))
     assert told == {path[0] for path in commands(app)}
     for path in commands(app):
-        if len(path) == 2:
+        if len(path) > 1:
             section = PAGE.split(f"### `paykeel {path[0]}`")[1].split("###")[0]
-            assert re.search(rf"`{path[1]}\b", section), path
+            assert re.search(rf"`{' '.join(path[1:])}\b", section), path
 
 
 def test_every_option_is_told_of_and_no_other() -> None:

@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "recovery_backoff_ms_max": 500,
     "log_level": "CRITICAL",
     "pool_size": 4,
+    "fraud_default_ruleset": "none",
 }
 OPTIONS = {"processing_ms_max": 300}
 

@@ -61,6 +61,8 @@ class Driver:
                 return {"value": self._gateway.looks}
             case "purchase":
                 return await self._purchase(call)
+            case "approve" | "reject" | "expire" as verb:
+                return await self._review(verb, call)
             case verb:
                 payment_id = UUID(call["payment_id"])
                 answer = payments.answer_capture if verb == "capture" else payments.answer_cancel
@@ -69,6 +71,17 @@ class Driver:
                 )
                 self._perhaps_die("answer", None)
                 return reply_of(said)
+
+    async def _review(self, verb: str, call: dict[str, Any]) -> dict[str, Any]:
+        reviews = self._core.reviews
+        if verb == "expire":
+            return {"value": await reviews.expire_overdue()}
+        decide = reviews.approve if verb == "approve" else reviews.reject
+        payment = await decide(
+            UUID(call["payment_id"]), merchant_id=UUID(call["merchant"]), operator=call["operator"]
+        )
+        self._perhaps_die("answer", None)
+        return {"value": str(payment.status)}
 
     async def _purchase(self, call: dict[str, Any]) -> dict[str, Any]:
         request = PurchaseRequest.from_document(call["request"])

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import asyncpg
+    from asyncpg.prepared_stmt import PreparedStatement
 
     from paykeel.db.pool import Connection
     from paykeel.db.sql import Statement
@@ -125,3 +126,50 @@ async def explain_generic(connection: Connection, statement: Statement) -> dict[
         await connection.execute("RESET plan_cache_mode")
     plan: dict[str, Any] = json.loads(rows[0][0])[0]["Plan"]
     return plan
+
+
+async def keep(connection: Connection, statement: Statement) -> PreparedStatement:
+    """Prepare a statement, with a plan for all values that is kept from now on."""
+    prepared = await connection.prepare(statement.text)
+    nulls = ", ".join(["NULL"] * len(statement.parameters))
+    await connection.execute(
+        f"EXPLAIN EXECUTE {prepared.get_name()}" + (f" ({nulls})" if nulls else "")
+    )
+    return prepared
+
+
+async def explain_kept(
+    connection: Connection, prepared: PreparedStatement, arguments: list[Any]
+) -> dict[str, Any]:
+    """Run a statement by the plan that is kept of it, undo it, and return the plan."""
+    texts = [
+        await connection.fetchval(f"SELECT quote_nullable($1::{type_.name}::text)", value)
+        for type_, value in zip(prepared.get_parameters(), arguments, strict=True)
+    ]
+    execute = f"EXECUTE {prepared.get_name()}" + (f" ({', '.join(texts)})" if texts else "")
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}")
+    finally:
+        await transaction.rollback()
+    found: dict[str, Any] = json.loads(plan)[0]["Plan"]
+    return found
+
+
+def rows_read(plan: dict[str, Any]) -> dict[str, int]:
+    """Count what a plan that was run has read of each table, whether or not it was of use."""
+    read: dict[str, int] = {}
+    for node in nodes(plan):
+        table = node.get("Relation Name")
+        if table is not None and node["Node Type"] != "ModifyTable":
+            rows = sum(
+                node.get(what, 0)
+                for what in (
+                    "Actual Rows",
+                    "Rows Removed by Filter",
+                    "Rows Removed by Index Recheck",
+                )
+            )
+            read[table] = read.get(table, 0) + round(rows * node["Actual Loops"])
+    return read

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from tests.database.fraud_history_rows import HISTORY_ROWS
+from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
+from tests.database.ids import AT, MERCHANT, PAYMENT
+from tests.database.sealing_rows import SEAL_ROWS
 
 if TYPE_CHECKING:
     import asyncpg
 
-AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MERCHANT, PAYMENT = UUID(int=1), UUID(int=2)
 _PAYMENT = {"merchant_id": MERCHANT, "payment_id": PAYMENT}
 
 #: In the order of their foreign keys.
 ROWS: dict[str, dict[str, Any]] = {
     "merchants": {"merchant_id": MERCHANT, "name": "Harbour Market", "mode": "test"},
-    "merchant_limits": {
-        "merchant_id": MERCHANT,
-        "currency": "EUR",
-        "amount_min": 1,
-        "amount_max": 100,
-    },
+    **AMOUNT_ROWS,
     "api_keys": {
         "merchant_id": MERCHANT,
         "key_id": UUID(int=3),
@@ -39,6 +36,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "currency": "EUR",
         "exponent": 2,
         "capture_method": "automatic",
+        "kind": "purchase",
         "buyer_id": "agent-7",
         "buyer_role": "agent",
         "payment_method": "pm_ok",
@@ -81,12 +79,9 @@ ROWS: dict[str, dict[str, Any]] = {
         "payload": "{}",
         "created_at": AT,
     },
-    "fraud_prevention_logs": {
-        **_PAYMENT,
-        "log_id": UUID(int=5),
-        "decision": "allow",
-        "created_at": AT,
-    },
+    **FRAUD_ROWS,
+    **HISTORY_ROWS,
+    **SEAL_ROWS,
     "terms_acceptance": {
         "merchant_id": MERCHANT,
         "buyer_id": "agent-7",

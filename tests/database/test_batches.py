@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paykeel.errors import DatabaseUnavailable, PaykeelError
-from paykeel.fraud import Decision, Verdict
 from paykeel.idempotency import fingerprint
 from paykeel.payments.purchase import Asked, _candidate
 from tests.conftest import order
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from paykeel import Paykeel, PurchaseRequest
     from paykeel.merchants import Merchant
-    from paykeel.payments.open import Candidate
+    from paykeel.payments.judged import Candidate
     from tests.servers import Urls
 
 
@@ -33,10 +32,10 @@ def candidate(paykeel: Paykeel, merchant: Merchant, key: str, **changes: Any) ->
     request = order()
     made = _candidate(
         paykeel.payments._resources,
-        merchant.merchant_id,
+        merchant,
         Asked(request, key, fingerprint("POST", "/v1/purchases", request.document())),
-        "placeholder",
-        Decision(Verdict.ALLOW),
+        paykeel.gateways.for_mode("test"),
+        paykeel.database.now(),
     )
     return replace(made, payment=replace(made.payment, **changes))
 

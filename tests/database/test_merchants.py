@@ -44,9 +44,12 @@ if TYPE_CHECKING:
 
 async def test_a_merchant_is_what_was_created(paykeel: Paykeel) -> None:
     made = await paykeel.merchants.create("Caf\u00e9 \U0001f33b", "live")
-    assert (made.mode, made.status, made.limits) == ("live", "active", {})
+    assert (made.mode, made.status, made.reference_currency) == ("live", "active", "EUR")
+    assert made.rates == {}
+    (limit,) = made.limits["*", "*", "*"]
+    assert (limit.amount_min, limit.amount_max) == (1, AMOUNT_MAX)
     assert await paykeel.merchants.get(made.merchant_id) == made
-    assert await paykeel.merchants.list() == [made]
+    assert await paykeel.merchants.list() == [replace(made, limits={})]
     with pytest.raises(NotFound):
         await paykeel.merchants.get(new_id())
 
@@ -62,6 +65,9 @@ async def test_a_wrong_merchant_is_refused(paykeel: Paykeel) -> None:
         with pytest.raises(InvalidField) as caught:
             await paykeel.merchants.create(name, mode)
         assert caught.value.field == field
+    with pytest.raises(InvalidField) as caught:
+        await paykeel.merchants.create("Market", reference_currency="XAU")
+    assert caught.value.field == "reference_currency"
     assert await paykeel.merchants.list() == []
 
 
@@ -93,7 +99,7 @@ async def test_a_wrong_limit_is_refused(paykeel: Paykeel, merchant: Merchant) ->
     ):
         with pytest.raises(InvalidField):
             await paykeel.merchants.set_limit(merchant.merchant_id, currency, most, least)
-    assert (await paykeel.merchants.get(merchant.merchant_id)).limits == {}
+    assert await paykeel.merchants.get(merchant.merchant_id) == merchant
 
 
 async def test_a_suspended_merchant_sells_nothing_but_finishes_what_it_sold(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -9,26 +10,40 @@ from uuid import UUID
 import pytest
 
 from paykeel.db.sql import Statement, load
-from paykeel.fraud import Decision, Verdict
+from paykeel.fraud.facts import Sight
+from paykeel.fraud.service import UNJUDGED
 from paykeel.gateways.port import Succeeded
 from paykeel.idempotency import fingerprint
+from paykeel.payments.judged import conclude
 from paykeel.payments.moves import Attempt, Move
-from paykeel.payments.open import _arrays
 from paykeel.payments.purchase import Asked, _candidate
 from paykeel.payments.rules import decide
 from paykeel.payments.steps import settle_arguments, step_for
 from tests.conftest import order
 from tests.database.helpers import opened
-from tests.database.many import PENDING_EVERY, explain, explain_generic, fill, nodes
+from tests.database.many import (
+    PENDING_EVERY,
+    explain,
+    explain_generic,
+    explain_kept,
+    fill,
+    keep,
+    nodes,
+    rows_read,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import asyncpg
 
     from paykeel import Paykeel
+    from paykeel.fraud.service import Bench, Decision
     from paykeel.merchants import Merchant
     from tests.servers import Urls
 
-PAYMENTS, IDEMPOTENCY = load("paykeel.payments"), load("paykeel.idempotency")
+PAYMENTS = {**load("paykeel.payments"), **load("paykeel.payments", "open.sql")}
+IDEMPOTENCY = load("paykeel.idempotency")
 BIG = {
     "payments",
     "payment_attempts",
@@ -41,6 +56,13 @@ BIG = {
 #: Pages that a statement over a handful of rows may touch; a scan of a big table takes thousands.
 PAGES_MAX = 400
 BATCH = 5
+#: Rows of one table that any of them may read: what is due or in the dark, and whose it is.
+ROWS_MAX = 20
+#: What is planned once, perhaps while the tables are empty, and kept.
+KEPT = (
+    "open_payments", "settle_payments", "open_operation", "defer_attempt", "close_attempt",
+    "get_payment", "list_events", "get_attempts", "claim_due_attempts", "recovery_lag",
+)  # fmt: skip
 #: Every filter of a list that is not given.
 UNFILTERED = dict.fromkeys(
     (
@@ -73,27 +95,28 @@ async def settling(paykeel: Paykeel, merchant: Merchant) -> dict[str, Any]:
     return settle_arguments(merchant.merchant_id, 0, steps)
 
 
-def opening(paykeel: Paykeel, merchant: Merchant) -> dict[str, Any]:
-    """Return the arrays that open a few purchases."""
+def opening(
+    paykeel: Paykeel,
+    merchant: Merchant,
+    bench: Bench,
+    *,
+    decision: Decision = UNJUDGED,
+    keys: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return the arrays that open a few purchases, decided like this and counted under these."""
     request = order(buyer_id="buyer-bulk-7")
-    candidates = [
-        _candidate(
-            paykeel.payments._resources,
-            merchant.merchant_id,
-            Asked(request, f"new-{number}", fingerprint("POST", "/v1/purchases", {})),
-            "placeholder",
-            Decision(Verdict.ALLOW),
-        )
-        for number in range(BATCH)
-    ]
-    return {
-        "merchant_id": merchant.merchant_id,
-        "gateway": "placeholder",
-        "completion_hook": None,
-        "recover_ms": 1_000,
-        "slot": 0,
-        **_arrays(candidates),
-    }
+    resources = paykeel.payments._resources
+    at = paykeel.database.now()
+    judged = []
+    for number in range(BATCH):
+        asked = Asked(request, f"new-{number}", fingerprint("POST", "/v1/purchases", {}))
+        gateway = paykeel.gateways.for_mode("test")
+        candidate = _candidate(resources, merchant, asked, gateway, at)
+        if keys is not None:
+            candidate = replace(candidate, facts=replace(candidate.facts, keys=keys))
+        judged.append(conclude(candidate, decision))
+    key = (merchant.merchant_id, "placeholder")
+    return resources.opener._values(key, 0, judged, bench, Sight(at))
 
 
 async def calls(
@@ -119,7 +142,9 @@ async def calls(
         ),
     }
     plain = {
-        "open_payments": opening(paykeel, merchant),
+        "open_payments": opening(
+            paykeel, merchant, await paykeel.fraud.bench(merchant.merchant_id)
+        ),
         "settle_payments": await settling(paykeel, merchant),
         "open_operation": {
             **whose,
@@ -189,6 +214,32 @@ async def test_no_hot_statement_reads_a_whole_table(urls: Urls, admin: asyncpg.C
         faults += await look(paykeel, merchant, "with statistics")
         assert faults == []
         assert small.merchant_id != merchant.merchant_id
+
+
+@pytest.mark.slow
+async def test_a_plan_of_empty_tables_is_as_good_when_they_are_full(
+    urls: Urls, admin: asyncpg.Connection
+) -> None:
+    async with opened(urls) as paykeel:
+        merchant = await paykeel.merchants.create("Harbour Market")
+        await paykeel.terms.require(merchant.merchant_id, "2026-11")
+        async with paykeel.database.connection() as connection:
+            kept = {name: await keep(connection, PAYMENTS[name]) for name in KEPT}
+            kept["find_keys"] = await keep(connection, IDEMPOTENCY["find_keys"])
+            await fill(admin, merchant.merchant_id)
+            asked = await calls(paykeel, merchant)
+            faults = []
+            for name, prepared in kept.items():
+                statement, values = asked[name]
+                plan = await explain_kept(connection, prepared, statement.arguments(values))
+                pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+                faults += [f"{name}: {pages} pages"] if pages > PAGES_MAX else []
+                faults += [
+                    f"{name}: {rows} of {table}"
+                    for table, rows in rows_read(plan).items()
+                    if rows > ROWS_MAX
+                ]
+        assert faults == [], "\n".join(faults)
 
 
 async def test_a_scan_would_be_seen(urls: Urls, admin: asyncpg.Connection) -> None:

@@ -11,16 +11,21 @@ import pytest
 
 import paykeel
 from paykeel.db.sql import Statement, parse
+from paykeel.fraud.activations import Activation
+from paykeel.fraud.lists import ListItem
+from paykeel.fraud.stored import Stored
 from paykeel.gateways.placeholder.counting import BookTotal, DoubleCharge, PaymentBooks
 from paykeel.gateways.placeholder.rows import History, Operation
 from paykeel.gateways.placeholder.rules import Totals
 from paykeel.idempotency import StoredKey
+from paykeel.merchants import Limit, Merchant, StoredRate
 from paykeel.merchants.keys import ApiKey
-from paykeel.merchants.service import Merchant
 from paykeel.metrics import Total
 from paykeel.payments.model import Event, Payment
 from paykeel.payments.moves import Attempt
 from paykeel.payments.resolve import Stuck
+from paykeel.payments.review_queue import Note, Review
+from paykeel.sealing import Seal
 
 if TYPE_CHECKING:
     from tests.servers import Urls
@@ -36,6 +41,9 @@ STATEMENTS: dict[str, Statement] = {
     for name, path in FILES.items()
     for statement in parse(path.read_text(encoding="utf-8")).values()
 }
+#: What a merchant is read with, as arrays.
+LIMITS = {f"limit_{field.name}" for field in fields(Limit)}
+RATES = {"rate_currency", "rate_effective_on", "rate_rate"}
 #: Which class is built from which statement's rows, and what the rows have besides.
 BUILDS: dict[str, tuple[type, set[str]]] = {
     "payments/queries.sql::get_payment": (Payment, set()),
@@ -44,15 +52,30 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "payments/queries.sql::get_attempts": (Attempt, set()),
     "payments/queries.sql::claim_due_attempts": (Attempt, {"age_ms", "merchant_id"}),
     "payments/queries.sql::list_stuck": (Stuck, set()),
+    "payments/review.sql::list_reviews": (Review, set()),
+    "payments/review.sql::get_review": (Review, set()),
+    "payments/review.sql::list_notes": (Note, set()),
+    "payments/review.sql::add_note": (Note, set()),
     "idempotency/queries.sql::find_keys": (StoredKey, set()),
-    "merchants/queries.sql::create_merchant": (Merchant, set()),
     "merchants/queries.sql::list_merchants": (Merchant, set()),
-    "merchants/queries.sql::get_merchant": (Merchant, {"currencies", "amount_mins", "amount_maxs"}),
+    "merchants/queries.sql::get_merchant": (Merchant, LIMITS | RATES),
+    "merchants/queries.sql::add_limit": (Limit, set()),
+    "merchants/queries.sql::list_limits": (Limit, set()),
+    "merchants/queries.sql::list_rates": (StoredRate, set()),
     "merchants/queries.sql::create_key": (ApiKey, set()),
     "merchants/queries.sql::get_key": (ApiKey, set()),
     "merchants/queries.sql::list_keys": (ApiKey, set()),
     "merchants/queries.sql::revoke_key": (ApiKey, set()),
     "merchants/queries.sql::find_keys": (ApiKey, {"secret_sha256", "mode"}),
+    "fraud/rulesets.sql::get_ruleset": (Stored, set()),
+    "fraud/rulesets.sql::newest_ruleset": (Stored, set()),
+    "fraud/rulesets.sql::get_activation": (Activation, set()),
+    "fraud/rulesets.sql::list_activations": (Activation, set()),
+    "fraud/lists.sql::put_items": (ListItem, set()),
+    "fraud/lists.sql::list_items": (ListItem, set()),
+    "fraud/lists.sql::find_items": (ListItem, set()),
+    "sealing/queries.sql::last_seal": (Seal, set()),
+    "sealing/queries.sql::list_seals": (Seal, set()),
     "metrics/queries.sql::metric_totals": (Total, set()),
     "gateways/placeholder/queries.sql::find_operation": (Operation, set()),
     "gateways/placeholder/queries.sql::take_charges": (Operation, set()),
@@ -65,7 +88,7 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "gateways/placeholder/queries.sql::double_charged": (DoubleCharge, set()),
 }
 #: What a class has that no column gives: it is filled in from elsewhere.
-NOT_COLUMNS = {"timeline", "limits"}
+NOT_COLUMNS = {"timeline", "limits", "is_new", "rates", "read_at"}
 #: Utility statements, of which there is no plan to explain.
 UTILITIES = {"payments/queries.sql::plan_afresh"}
 

@@ -19,9 +19,10 @@ from hypothesis.stateful import (
 from paykeel.gateways.port import Succeeded
 from paykeel.payments.steps import gateway_reference
 from tests.conftest import order
-from tests.simulation.bench import Bench, Driven
+from tests.simulation.bench import Bench
 from tests.simulation.gateway import NEVER_ARRIVED, SILENT, Word
 from tests.simulation.model import ENDED, OPEN, Dark, Modelled
+from tests.simulation.reviews import AMOUNT, Held
 
 if TYPE_CHECKING:
     from tests.servers import Urls
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
-EXAMPLES = 40
+EXAMPLES = 60
 STEPS = 25
 #: A look is due at most 2 ms after the one before.
 DUE_S = 0.01
-AMOUNT = 900
 PARTS = (300, 500, None)
 
 answers = st.sampled_from([Word.YES, Word.NO, Word.SILENT_YES, Word.SILENT_NO, Word.LOST])
@@ -46,7 +46,7 @@ def expected_of(*cases: tuple[bool, str]) -> str | None:
     return next((code for applies, code in cases if applies), None)
 
 
-class Payments(Driven):
+class Payments(Held):
     """The rules; ``bench`` is set by the test below."""
 
     # ------------------------------------------------------------------------------- requests
@@ -98,6 +98,9 @@ class Payments(Driven):
     def cancel(self, at: int, word: Word) -> None:
         place = at % len(self.models)
         model = self.models[place]
+        if model.status == "in_review":
+            self.call_off(place)
+            return
         operation = Dark("cancel", model.amount - model.captured)
         key = self.new_key(place, operation)
         expected = expected_of(

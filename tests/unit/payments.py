@@ -76,6 +76,7 @@ def payment(status: Status = Status.PENDING, **changes: Any) -> Payment:
         amount_refunded=0,
         amount_late=0,
         capture_method="automatic",
+        kind="purchase",
         buyer_id="agent-7",
         buyer_role="agent",
         payment_method="pm_ok",

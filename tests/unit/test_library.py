@@ -48,10 +48,10 @@ def test_settings_cannot_be_changed_or_misspelt() -> None:
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYKEEL_POOL_SIZE", "17")
-    monkeypatch.setenv("PAYKEEL_DATABASE_URL", "postgresql://a:secret@b/c")
+    monkeypatch.setenv("PAYKEEL_DATABASE_URL", "postgresql://a:hunter2@b/c")
     settings = Settings()
     assert settings.pool_size == 17
-    assert "secret" not in repr(settings)
+    assert "hunter2" not in repr(settings)
 
 
 @pytest.mark.parametrize(

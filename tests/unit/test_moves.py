@@ -58,7 +58,7 @@ def test_only_an_end_has_an_instant_and_only_a_failure_a_reason(status: Status) 
     )
     after = apply(payment(Status.PROCESSING), move, "request", LATER)
     assert after.finished_at == (LATER if status in TERMINAL else None)
-    failed = status is Status.FAILED
+    failed = status in {Status.FAILED, Status.BLOCKED}
     assert (after.failure_reason, after.failure_code) == (
         ("card_declined", "05") if failed else (None, None)
     )

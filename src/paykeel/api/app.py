@@ -10,10 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from paykeel.api.edge import Edge, Limits
+from paykeel.api.fraud_alerts import FraudAlertRoutes
+from paykeel.api.fraud_labels import FraudLabelRoutes
+from paykeel.api.fraud_lists import FraudListRoutes
+from paykeel.api.fraud_reviews import FraudReviewRoutes
+from paykeel.api.fraud_rules import FraudRuleRoutes
 from paykeel.api.health import HealthRoutes
 from paykeel.api.openapi import API_VERSION, describe
 from paykeel.api.payments import PaymentRoutes
 from paykeel.api.problems import request_id_of, routing_problem
+from paykeel.api.quotes import QuoteRoutes
 from paykeel.core import Core
 from paykeel.errors import Unavailable
 
@@ -31,6 +37,18 @@ if TYPE_CHECKING:
 
 #: The edge.
 _OWN_LAYERS = 1
+
+
+#: Of everything but payments, which has short ways, too.
+_ROUTES = (
+    QuoteRoutes,
+    FraudRuleRoutes,
+    FraudListRoutes,
+    FraudLabelRoutes,
+    FraudReviewRoutes,
+    FraudAlertRoutes,
+    HealthRoutes,
+)
 
 
 class _Api(FastAPI):
@@ -110,7 +128,8 @@ def build_app(
         for place, handler in payments.short().items()
     }
     payments.add_to(app)
-    HealthRoutes(core_of).add_to(app)
+    for routes in _ROUTES:
+        routes(core_of).add_to(app)
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:

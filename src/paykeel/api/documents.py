@@ -8,27 +8,48 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from paykeel.api.forms import Answer as _Answer
+from paykeel.api.forms import Id, Instant
+from paykeel.api.forms import Request as _Request
+from paykeel.api.fraud_alert_documents import ALERT_ANSWERS, ALERT_REQUESTS
+from paykeel.api.fraud_documents import FRAUD_ANSWERS, FRAUD_REQUESTS
+from paykeel.api.fraud_label_documents import LABEL_ANSWERS, LABEL_REQUESTS
+from paykeel.api.fraud_review_documents import REVIEW_ANSWERS, REVIEW_REQUESTS
+from paykeel.fraud.quotes import (
+    DISCOUNTS_MAX,
+    EXPIRY_S_DEFAULT,
+    EXPIRY_S_MAX,
+    ITEMS_MAX,
+    QUANTITY_MAX,
+    SKU_CHARACTERS_MAX,
+)
 from paykeel.money import AMOUNT_MAX
 from paykeel.payments.complete import DATA_ENTRIES_MAX, DATA_VALUE_CHARACTERS_MAX
+from paykeel.payments.metadata import METADATA_ENTRIES_MAX, METADATA_VALUE_CHARACTERS_MAX
 from paykeel.payments.model import (
     BUYER_ID_CHARACTERS_MAX,
     DESCRIPTION_CHARACTERS_MAX,
-    METADATA_ENTRIES_MAX,
-    METADATA_VALUE_CHARACTERS_MAX,
+    KIND,
     PAYMENT_METHOD_CHARACTERS_MAX,
     REFERENCE_CHARACTERS_MAX,
     BuyerRole,
     CaptureMethod,
 )
+from paykeel.payments.signals import (
+    EMAIL_CHARACTERS_MAX,
+    QUOTE_CHARACTERS_MAX,
+    TOKEN_CHARACTERS_MAX,
+    VELOCITY_KEYS_MAX,
+)
 from paykeel.payments.states import Status
 
 Amount = Annotated[int, Field(strict=True, ge=1, le=AMOUNT_MAX, description="In minor units.")]
+Share = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX, description="In minor units.")]
 Total = Annotated[int, Field(ge=0, description="In minor units.")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, in capitals.")]
-Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,39}$"
 Metadata = Annotated[
     dict[str, Annotated[str, StringConstraints(max_length=METADATA_VALUE_CHARACTERS_MAX)]],
     Field(max_length=METADATA_ENTRIES_MAX, description="Names have 1 to 40 characters."),
@@ -42,18 +63,6 @@ Data = Annotated[
 ]
 
 
-class _Request(BaseModel):
-    """What is sent: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
-
-
-class _Answer(BaseModel):
-    """What is answered: fields may be added, so readers ignore what they do not know."""
-
-    model_config = ConfigDict(extra="allow", use_enum_values=True)
-
-
 class Buyer(_Request):
     """Who buys."""
 
@@ -61,12 +70,47 @@ class Buyer(_Request):
     role: BuyerRole
 
 
+class PurchaseBuyer(Buyer):
+    """Who buys, and what else is known of them; fraud prevention knows as much as it is told."""
+
+    email: Annotated[str, Field(min_length=3, max_length=EMAIL_CHARACTERS_MAX)] | None = None
+    created_at: Annotated[Instant | None, Field(description="Of the buyer's account.")] = None
+
+
+Token = Annotated[str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 alpha-2.")]
+
+
+class Card(_Request):
+    """Which card, never its number."""
+
+    fingerprint: Annotated[Token | None, Field(description="The gateway's name for it.")] = None
+    bin: Annotated[str, Field(pattern=r"^[0-9]{6}([0-9]{2})?$")] | None = None
+    country: Country | None = None
+
+
+class Client(_Request):
+    """From where the buyer buys; not the merchant's own server."""
+
+    ip: Annotated[str, Field(max_length=45, description="IPv4 or IPv6.")] | None = None
+    device_id: Token | None = None
+    country: Country | None = None
+
+
+class Item(_Request):
+    """One line of what is bought."""
+
+    sku: Annotated[str, Field(min_length=1, max_length=SKU_CHARACTERS_MAX)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
+    unit_amount: Share
+
+
 class Purchase(_Request):
     """What a buyer wants to buy."""
 
     amount: Amount
     currency: Currency
-    buyer: Buyer
+    buyer: PurchaseBuyer
     payment_method: Annotated[
         str,
         Field(
@@ -84,6 +128,38 @@ class Purchase(_Request):
     ) = None
     metadata: Metadata | None = None
     capture_method: CaptureMethod | None = CaptureMethod.AUTOMATIC
+    kind: Annotated[
+        str | None,
+        Field(pattern=NAME_PATTERN, description="Your own word for what is bought."),
+    ] = KIND
+    quote: Annotated[
+        str | None, Field(max_length=QUOTE_CHARACTERS_MAX, description="Of POST /v1/quotes.")
+    ] = None
+    items: Annotated[list[Item] | None, Field(max_length=ITEMS_MAX)] = None
+    card: Card | None = None
+    client: Client | None = None
+    velocity_keys: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=NAME_PATTERN)], Token] | None,
+        Field(
+            max_length=VELOCITY_KEYS_MAX,
+            description="What else purchases are counted under, by names of your own.",
+        ),
+    ] = None
+
+
+class QuoteRequest(_Request):
+    """What is to be quoted. With items: their sum, less all discounts, plus tax, is the amount."""
+
+    amount: Amount
+    currency: Currency
+    buyer: Buyer
+    kind: Annotated[str | None, Field(pattern=NAME_PATTERN)] = KIND
+    items: Annotated[list[Item] | None, Field(max_length=ITEMS_MAX)] = None
+    tax: Share | None = 0
+    discounts: Annotated[list[Share] | None, Field(max_length=DISCOUNTS_MAX)] = None
+    expires_in_s: Annotated[int | None, Field(strict=True, ge=1, le=EXPIRY_S_MAX)] = (
+        EXPIRY_S_DEFAULT
+    )
 
 
 class Capture(_Request):
@@ -140,6 +216,7 @@ class Payment(_Answer):
     amount_refunded: Total
     amount_late: Total
     capture_method: CaptureMethod
+    kind: str
     buyer: Buyer
     payment_method: str
     reference: str | None
@@ -152,6 +229,22 @@ class Payment(_Answer):
     updated_at: Instant
     finished_at: Instant | None
     timeline: Annotated[list[TimelineEntry], Field(description="Empty in lists.")]
+
+
+class Quote(_Answer):
+    """A signed price, to which the purchase that carries it must be equal."""
+
+    object: Literal["quote"]
+    quote: Annotated[str, Field(description="Send it as the purchase's `quote`.")]
+    amount: Amount
+    currency: Currency
+    exponent: Annotated[int, Field(ge=0, le=4, description="The currency's decimal places.")]
+    buyer: Buyer
+    kind: str
+    items: list[Item]
+    tax: Share
+    discounts: list[Share]
+    expires_at: Instant
 
 
 class Event(_Answer):
@@ -199,6 +292,9 @@ class Problem(_Answer):
     request_id: str | None = None
     field: Annotated[str | None, Field(description="Which field is wrong.")] = None
     fields: Annotated[list[str] | None, Field(description="Which fields differ.")] = None
+    mistakes: Annotated[
+        list[dict[str, Any]] | None, Field(description="Of a ruleset: code, path, message, place.")
+    ] = None
 
 
 class Decline(Problem):
@@ -215,7 +311,12 @@ class Readiness(_Answer):
     checks: dict[str, str]
 
 
-REQUESTS: tuple[type[BaseModel], ...] = (Purchase, Capture, Cancel, Actions)
+REQUESTS: tuple[type[BaseModel], ...] = (
+    Purchase, QuoteRequest, Capture, Cancel, Actions, *FRAUD_REQUESTS, *LABEL_REQUESTS,
+    *REVIEW_REQUESTS,
+    *ALERT_REQUESTS,
+)  # fmt: skip
 ANSWERS: tuple[type[BaseModel], ...] = (
-    Payment, Event, PaymentList, EventList, Problem, Decline, Readiness,
+    Payment, Quote, Event, PaymentList, EventList, Problem, Decline, Readiness, *FRAUD_ANSWERS,
+    *LABEL_ANSWERS, *REVIEW_ANSWERS, *ALERT_ANSWERS,
 )  # fmt: skip

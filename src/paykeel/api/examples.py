@@ -22,6 +22,20 @@ PURCHASES: Document = {
         "description": "Two crates of apples",
         "metadata": {"warehouse": "north"},
     },
+    "with_signals": {
+        "amount": 4500,
+        "currency": "EUR",
+        "buyer": {
+            "id": "agent-9",
+            "role": "agent",
+            "email": "ann@example.org",
+            "created_at": "2025-03-01T08:00:00Z",
+        },
+        "payment_method": "pm_ok",
+        "card": {"fingerprint": "fp_71b2", "bin": "42424242", "country": "DE"},
+        "client": {"ip": "203.0.113.9", "device_id": "d-55ab", "country": "DE"},
+        "velocity_keys": {"warehouse": "north-2"},
+    },
     "reserved_first": {
         "amount": 98_000,
         "currency": "JPY",
@@ -29,6 +43,41 @@ PURCHASES: Document = {
         "payment_method": "pm_ok",
         "capture_method": "manual",
     },
+}
+QUOTE_REQUESTS: Document = {
+    "with_items": {
+        "amount": 1430,
+        "currency": "EUR",
+        "buyer": {"id": "agent-7", "role": "agent"},
+        "items": [
+            {"sku": "apples-crate", "quantity": 2, "unit_amount": 600},
+            {"sku": "pallet", "quantity": 1, "unit_amount": 250},
+        ],
+        "tax": 130,
+        "discounts": [150],
+        "expires_in_s": 600,
+    },
+    "amount_only": {
+        "amount": 98_000,
+        "currency": "JPY",
+        "buyer": {"id": "operator-2", "role": "operator"},
+        "kind": "deposit",
+    },
+}
+QUOTES: Document = {
+    "signed": {
+        "object": "quote",
+        "quote": "pkq1.eyJhIjoxNDMwLCJiIjoi….Kx2v…",
+        "amount": 1430,
+        "currency": "EUR",
+        "exponent": 2,
+        "buyer": {"id": "agent-7", "role": "agent"},
+        "kind": "purchase",
+        "items": QUOTE_REQUESTS["with_items"]["items"],
+        "tax": 130,
+        "discounts": [150],
+        "expires_at": "2026-11-23T09:40:00.000000Z",
+    }
 }
 CAPTURES: Document = {"all": {}, "a_part": {"amount": 500, "final": False}}
 ACTIONS: Document = {"authenticated": {"data": {"result": "authenticated"}}}
@@ -50,6 +99,7 @@ def _payment(number: int, **changes: Any) -> Document:
         "amount_refunded": 0,
         "amount_late": 0,
         "capture_method": "automatic",
+        "kind": "purchase",
         "buyer": {"id": "agent-7", "role": "agent"},
         "payment_method": "pm_ok",
         "reference": "order-17",

@@ -9,7 +9,15 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from paykeel.api import documents, examples
-from paykeel.api.codes import CODES
+from paykeel.api.describing import ANYWHERE as _ANYWHERE
+from paykeel.api.describing import BODIES as _BODIES
+from paykeel.api.describing import REF as _REF
+from paykeel.api.describing import Document
+from paykeel.api.describing import answer as _answer
+from paykeel.api.describing import content as _content
+from paykeel.api.describing import parameter as _parameter
+from paykeel.api.describing import problems as _problems
+from paykeel.api.describing import query as _query
 from paykeel.api.queries import (
     EVENTS_ROWS_DEFAULT,
     EVENTS_ROWS_MAX,
@@ -18,7 +26,6 @@ from paykeel.api.queries import (
 )
 from paykeel.idempotency.service import KEY_CHARACTERS_MAX
 from paykeel.money import AMOUNT_MAX
-from paykeel.payments.answers import JSON, PROBLEM
 from paykeel.payments.model import BUYER_ID_CHARACTERS_MAX, REFERENCE_CHARACTERS_MAX, BuyerRole
 from paykeel.payments.states import Status
 
@@ -27,66 +34,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-Document = dict[str, Any]
-
 API_VERSION = "1"
-_REF = "#/components/schemas/{model}"
-#: What any route behind a key can answer, whatever is asked.
-_ANYWHERE = (400, 401, 403, 422, 429, 500, 503)
-_BODIES = (408, 409, 413, 415)
-
-_MEANINGS = {
-    400: "The request cannot be understood.",
-    401: "No valid API key was given.",
-    402: "It ended without money; the payment is carried along.",
-    403: "The key lacks the scope, or the merchant is suspended.",
-    404: "There is no such payment, or it is another merchant's.",
-    408: "The body took too long to arrive.",
-    409: "The present state does not allow it, or the first request is still in flight.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    422: "A field is wrong, or the key was used for a different request.",
-    429: "Too many requests are waiting.",
-    500: "Something went wrong.",
-    503: "It cannot be done now; repeat it later with the same key.",
-}
-
-
-def _content(model: str, shown: Mapping[str, Any], media: str = JSON) -> Document:
-    named = {name: {"value": value} for name, value in shown.items()}
-    return {media: {"schema": {"$ref": _REF.format(model=model)}, "examples": named}}
-
-
-def _answer(about: str, model: str, shown: Mapping[str, Any], **headers: str) -> Document:
-    document: Document = {"description": about, "content": _content(model, shown)}
-    if headers:
-        document["headers"] = {
-            name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
-            for name, text in headers.items()
-        }
-    return document
-
-
-def _problems(*statuses: int) -> Document:
-    """Return the problems of these statuses, each with the codes that it can have."""
-    answers: Document = {}
-    for status in sorted(statuses):
-        codes = [code for code, kind in CODES.items() if kind.status == status]
-        about = f"{_MEANINGS[status]} Codes: {', '.join(f'`{code}`' for code in codes)}."
-        model = "Decline" if status == 402 else "Problem"
-        shown = {"problem": examples.problem(codes[0])}
-        if status == 402:
-            shown = {"declined": examples.DECLINE}
-        answers[str(status)] = {
-            "description": about,
-            "content": _content(model, shown, PROBLEM),
-        }
-    return answers
-
-
-def _parameter(name: str, place: str, about: str, schema: Document, **more: Any) -> Document:
-    return {"name": name, "in": place, "description": about, "schema": schema, **more}
-
 
 _KEY = _parameter(
     "Idempotency-Key",
@@ -100,10 +48,6 @@ _KEY = _parameter(
 _PAYMENT_ID = _parameter(
     "payment_id", "path", "The payment's id.", {"type": "string", "format": "uuid"}, required=True
 )
-
-
-def _query(name: str, about: str, **schema: Any) -> Document:
-    return _parameter(name, "query", about, {"type": "string", **schema}, required=False)
 
 
 _AMOUNT: Document = {"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX}
@@ -147,10 +91,11 @@ def _post(
     *problems: int,
     on_payment: bool = True,
     optional: bool = False,
+    keyed: bool = True,
 ) -> Document:
     return {
         "security": [{"api_key": []}],
-        "parameters": [_PAYMENT_ID, _KEY] if on_payment else [_KEY],
+        "parameters": [*([_PAYMENT_ID] if on_payment else []), *([_KEY] if keyed else [])],
         "requestBody": {"required": not optional, "content": _content(model, shown)},
         "responses": {**answers, **_problems(*_ANYWHERE, *_BODIES, *problems)},
     }
@@ -179,6 +124,13 @@ _MADE = {
 }
 
 PURCHASE = _post("Purchase", examples.PURCHASES, {**_MADE, **_OPEN}, 402, on_payment=False)
+QUOTE = _post(
+    "QuoteRequest",
+    examples.QUOTE_REQUESTS,
+    {"201": _answer("Signed.", "Quote", examples.QUOTES)},
+    on_payment=False,
+    keyed=False,
+)
 CAPTURE = _post("Capture", examples.CAPTURES, {**_DONE, **_OPEN}, 402, 404, optional=True)
 CANCEL = _post("Cancel", {"empty": {}}, {**_DONE, **_OPEN}, 404, optional=True)
 ACTIONS = _post("Actions", examples.ACTIONS, {**_DONE, **_OPEN}, 402, 404)

@@ -13,6 +13,7 @@ from paykeel.api.bodies import read_document
 from paykeel.api.call import Call, call_of
 from paykeel.api.queries import read_events_page, read_listing
 from paykeel.errors import InvalidField, NotFound, Unauthenticated
+from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of_document
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
 from paykeel.payments.model import PurchaseRequest, encode, instant, refuse_unknown
@@ -83,8 +84,15 @@ class PaymentRoutes:
         core = self._core_of()
         merchant_id = await authenticate(core, call, Scope.PURCHASES_WRITE)
         document = await read_document(receive, call)
+        try:
+            asked = PurchaseRequest.from_document(document)
+        except InvalidField as error:
+            if error.field in AMOUNT_FIELDS:
+                facts = facts_of_document(error, document)
+                await core.refusals.write(merchant_id, error.code, facts)
+            raise
         answer = await core.payments.answer_purchase(
-            PurchaseRequest.from_document(document),
+            asked,
             merchant_id=merchant_id,
             idempotency_key=call.idempotency_key,
         )

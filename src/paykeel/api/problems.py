@@ -31,6 +31,7 @@ from paykeel.errors import (
     TermsNotAccepted,
     Unauthenticated,
     Unavailable,
+    VelocityBusy,
 )
 from paykeel.payments.answers import PROBLEM, PROBLEM_TYPE
 
@@ -56,6 +57,7 @@ STATUSES: Mapping[type[PaykeelError], int] = {
     TermsNotAccepted: 409,
     Refused: 409,
     Overloaded: 429,
+    VelocityBusy: 429,
     Unavailable: 503,
     Misconfigured: 503,
     PaykeelError: 500,
@@ -72,6 +74,7 @@ _SHOWN = {
     "payment_id": "payment_id",
     "terms_version": "terms_version",
     "status": "payment_status",
+    "mistakes": "mistakes",
 }
 
 _ROUTING = {404: "route_not_found", 405: "method_not_allowed"}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EVENTS_ROWS_DEFAULT, EVENTS_ROWS_MAX = 100, 1_000
 PAYMENTS_ROWS_DEFAULT, PAYMENTS_ROWS_MAX = 20, ROWS_MAX
+PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX = 20, 100
 #: Sequence numbers are PostgreSQL integers.
 _SEQUENCE_MAX = 2**31 - 1
 #: Instants are kept far from where a calendar ends, so that an hour can be added to each.
@@ -78,6 +79,13 @@ def read_events_page(query: bytes) -> tuple[int, int]:
     after = _integer(given, "after", 0, 0, _SEQUENCE_MAX)
     rows = _integer(given, "limit", EVENTS_ROWS_DEFAULT, 1, EVENTS_ROWS_MAX)
     return after or 0, rows or EVENTS_ROWS_DEFAULT
+
+
+def read_page(query: bytes, *known: str) -> tuple[dict[str, str], str | None, int]:
+    """Return the named parameters, the cursor and the number of rows of a listing."""
+    given = read_parameters(query, {*known, "cursor", "limit"})
+    rows = _integer(given, "limit", PAGE_ROWS_DEFAULT, 1, PAGE_ROWS_MAX)
+    return given, given.get("cursor"), rows or PAGE_ROWS_DEFAULT
 
 
 def _integer(

@@ -15,12 +15,16 @@ from paykeel.db.pool import Database
 from paykeel.db.sql import load
 from paykeel.errors import GatewayNotConfigured, PaykeelError
 from paykeel.gateways.registry import Mode, open_gateways
+from paykeel.sealing.keys import read_private_key
+from paykeel.sealing.signing import key_id_of
 from paykeel.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from asyncpg import Record
+
+    from paykeel.fraud.rulesets import Active
 
 SQL = load("paykeel.cli")
 
@@ -29,6 +33,8 @@ POSTGRES_MIN, POSTGRES_MAX = 15, 18
 SKEW_WARN, SKEW_FAIL = timedelta(milliseconds=500), timedelta(seconds=30)
 CLOCK_LOOKS = 3
 LAG_WARN_MS = 60_000
+MERCHANTS_MAX = 100
+ALERTS_SHOWN_MAX = 10
 
 OKAY, WARN, FAIL = "ok", "warn", "fail"
 _MARKS = {OKAY: "✓", WARN: "!", FAIL: "✗"}
@@ -109,9 +115,12 @@ async def examine(settings: Settings) -> list[Finding]:
         ]
         if findings[-1].state != FAIL:
             findings.append(await _rights(database))
+            findings.append(await _sealing_key(settings, database))
             findings += await _gateways(settings, urls)
         if all(finding.state != FAIL for finding in findings):
             findings.append(await _recovery(settings))
+            findings += await _fraud_rules(settings)
+            findings += await _alerts(settings)
         return findings
 
 
@@ -199,6 +208,21 @@ async def _rights(database: Database) -> Finding:
     return Finding("rights", WARN, f"this role {verb} {names}", advice)
 
 
+async def _sealing_key(settings: Settings, database: Database) -> Finding:
+    """See whether whoever can read the database could sign in our name."""
+    if settings.sealing_key is not None:
+        try:
+            key = read_private_key(settings.sealing_key.get_secret_value())
+        except PaykeelError as error:
+            return Finding("sealing key", FAIL, error.message, "See docs/how-to/verify-seals.md.")
+        return Finding("sealing key", OKAY, f"{key_id_of(key.public_key)}, from the settings")
+    place = "in the data folder" if settings.database_url is None else "in the database"
+    if await database.fetchrow(SQL["live_merchant"]) is None:
+        return Finding("sealing key", OKAY, f"made by this installation, kept {place}")
+    advice = "Set PAYKEEL_SEALING_KEY: who can read that place can sign changed history anew."
+    return Finding("sealing key", WARN, f"merchants are live, and the key is kept {place}", advice)
+
+
 async def _gateways(settings: Settings, urls: Urls) -> list[Finding]:
     """Open the gateways, and say which serves each mode."""
     try:
@@ -219,6 +243,72 @@ async def _gateways(settings: Settings, urls: Urls) -> list[Finding]:
     finally:
         await gateways.close()
     return findings
+
+
+async def _fraud_rules(settings: Settings) -> list[Finding]:
+    """Say what is enforced: by which ruleset, how many rules, and within which limits."""
+    off = settings.fraud_default_ruleset == "none"
+    findings = []
+    try:
+        async with Core.open(settings) as core:
+            merchants = await core.merchants.list(rows_max=MERCHANTS_MAX)
+            for merchant in merchants:
+                active = await core.rulesets.active(merchant.merchant_id)
+                findings.append(_rules_of(f"fraud rules, {merchant.name}", active))
+    except PaykeelError as error:
+        return [Finding("fraud rules", FAIL, error.message, "")]
+    if off:
+        found = "fraud rules are off for every merchant that has activated none"
+        advice = "Unset PAYKEEL_FRAUD_DEFAULT_RULESET, and the default rules hold."
+        findings.insert(0, Finding("fraud rules", WARN, found, advice))
+    elif not findings:
+        findings.append(Finding("fraud rules", OKAY, "a new merchant begins with the default"))
+    if len(merchants) == MERCHANTS_MAX:
+        findings.append(Finding("fraud rules", OKAY, f"only {MERCHANTS_MAX} merchants are shown"))
+    return findings
+
+
+async def _alerts(settings: Settings) -> list[Finding]:
+    """List what goes on and nobody has acknowledged, the oldest first."""
+    try:
+        async with Core.open(settings) as core:
+            alerts = await core.alerts.list_open(ALERTS_SHOWN_MAX + 1)
+    except PaykeelError as error:
+        return [Finding("alerts", FAIL, error.message, "")]
+    if not alerts:
+        return [Finding("alerts", OKAY, "none is open")]
+    findings = [
+        Finding(
+            "alert",
+            WARN,
+            f"{alert.dedupe_key}, {alert.count} times since {alert.first_at:%Y-%m-%d %H:%M} UTC",
+            f"`paykeel fraud alerts acknowledge {alert.alert_id} --merchant {alert.merchant_id}`"
+            " once somebody has seen it.",
+        )
+        for alert in alerts[:ALERTS_SHOWN_MAX]
+    ]
+    if len(alerts) > ALERTS_SHOWN_MAX:
+        findings.append(Finding("alerts", WARN, f"only the oldest {ALERTS_SHOWN_MAX} are shown"))
+    return findings
+
+
+def _rules_of(what: str, active: Active) -> Finding:
+    live, beside = active.live, active.shadow
+    limits = ", ".join(f"{name} {value}" for name, value in live.ruleset.limits.items())
+    found = (
+        f"{live.ruleset.name} {live.ruleset.version}: {len(live.live)} rules live, "
+        f"{len(live.shadow)} in the shadow; limits: {limits or 'none'}"
+    )
+    if beside is not None:
+        found += f"; beside it {beside.ruleset.name} {beside.ruleset.version}"
+    if active.unusable:
+        advice = "Apply it anew with this release, and let that go live; see `paykeel fraud rules`."
+        told = "; ".join(active.unusable)
+        return Finding(what, FAIL, f"cannot be used: {told}. In its place: {found}", advice)
+    if not live.live:
+        advice = "`paykeel fraud rules show default 0` shows rules to begin with."
+        return Finding(what, WARN, f"no rule acts; {found}", advice)
+    return Finding(what, OKAY, found)
 
 
 async def _recovery(settings: Settings) -> Finding:

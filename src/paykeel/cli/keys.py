@@ -23,7 +23,10 @@ from paykeel.merchants.keys import Scope
 if TYPE_CHECKING:
     from paykeel.merchants.keys import ApiKey
 
-ALL_SCOPES = tuple(str(scope) for scope in Scope)
+#: What a shop needs. Why a purchase was judged as it was is for risk people, who ask for it.
+SHOP_SCOPES = tuple(
+    str(scope) for scope in Scope if scope not in {Scope.FRAUD_READ, Scope.FRAUD_WRITE}
+)
 
 app = App(name="keys", help="Create, list, rotate and revoke API keys.")
 
@@ -33,7 +36,7 @@ async def create(
     name: str,
     /,
     *,
-    scope: Annotated[tuple[str, ...], Parameter(negative=())] = ALL_SCOPES,
+    scope: Annotated[tuple[str, ...], Parameter(negative=())] = SHOP_SCOPES,
     expires_in_days: Annotated[int | None, Parameter(validator=Number(gte=1, lte=3_650))] = None,
     secret_only: Flag = False,
     merchant: MerchantOption = None,
@@ -43,7 +46,7 @@ async def create(
 
     Args:
         name: For people: what uses it.
-        scope: What it may do; repeat it for several. All scopes when left out.
+        scope: What it may do; repeat it for several. Left out: what a shop needs, all but fraud:*.
         expires_in_days: After how many days it ends; never when left out.
         secret_only: Print the secret and nothing else.
         merchant: Whose; not needed while there is only one.

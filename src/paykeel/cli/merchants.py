@@ -15,15 +15,20 @@ from paykeel.cli.context import (
     choose_merchant,
     open_core,
 )
-from paykeel.money import Money, parse_major
+from paykeel.cli.limits import document, limit, limits, states, told
+from paykeel.cli.rates import app as rates
+from paykeel.merchants.model import REFERENCE_CURRENCY
 
 if TYPE_CHECKING:
     from paykeel.core import Core
-    from paykeel.merchants import Merchant
+    from paykeel.merchants import Limit, Merchant
 
 PAGE = 100
 
 app = App(name="merchants", help="Create, list and limit merchants.")
+app.command(limit)
+app.command(limits)
+app.command(rates)
 
 
 @app.command
@@ -32,6 +37,7 @@ async def create(
     /,
     *,
     mode: Annotated[str, Parameter(help="test or live; for good.")] = "test",
+    reference_currency: str = REFERENCE_CURRENCY,
     common: Common = DEFAULTS,
 ) -> None:
     """Add a merchant.
@@ -39,11 +45,12 @@ async def create(
     Args:
         name: For people.
         mode: test or live; for good.
+        reference_currency: In which amounts of different currencies are compared.
         common: The options of every command.
     """
     out = Output(common)
     async with open_core() as core:
-        merchant = await core.merchants.create(name, mode)
+        merchant = await core.merchants.create(name, mode, reference_currency)
     _show(out, merchant)
 
 
@@ -83,32 +90,21 @@ async def show(merchant: UUID | None = None, /, *, common: Common = DEFAULTS) ->
     _show(out, found)
 
 
-@app.command
-async def limit(
-    currency: str,
-    /,
-    *,
-    most: Annotated[str, Parameter(name="--max")],
-    least: Annotated[str | None, Parameter(name="--min")] = None,
-    merchant: MerchantOption = None,
-    common: Common = DEFAULTS,
+@app.command(name="set-reference-currency")
+async def set_reference_currency(
+    currency: str, /, *, merchant: MerchantOption = None, common: Common = DEFAULTS
 ) -> None:
-    """Say what one purchase may cost in a currency.
+    """Choose in which currency amounts are compared, before the first purchase.
 
     Args:
-        currency: For example EUR.
-        most: The most, in major units: 1500.00.
-        least: The least, in major units; one minor unit when left out.
+        currency: For example USD.
         merchant: Whose; not needed while there is only one.
         common: The options of every command.
     """
     out = Output(common)
-    high = parse_major(most, currency, "max").minor
-    low = 1 if least is None else parse_major(least, currency, "min").minor
     async with open_core() as core:
         found = await choose_merchant(core, merchant)
-        await core.merchants.set_limit(found.merchant_id, currency, high, low)
-        found = await core.merchants.get(found.merchant_id)
+        found = await core.merchants.set_reference_currency(found.merchant_id, currency)
     _show(out, found)
 
 
@@ -142,7 +138,7 @@ async def _set_status(core: Core, out: Output, merchant_id: UUID, status: str) -
 
 
 def _show(out: Output, merchant: Merchant) -> None:
-    out.document(_document(merchant))
+    out.document({**_document(merchant), "limits": [document(one) for one in _holding(merchant)]})
     out.facts(
         {
             "merchant": merchant.merchant_id,
@@ -150,13 +146,17 @@ def _show(out: Output, merchant: Merchant) -> None:
             "mode": merchant.mode,
             "status": merchant.status,
             "terms": merchant.terms_version or "none asked",
-            **{
-                f"limits {currency}": f"{Money(one.amount_min, currency)} to "
-                f"{Money(one.amount_max, currency)}"
-                for currency, one in sorted(merchant.limits.items())
-            },
+            "reference currency": merchant.reference_currency,
+            **{f"limit {' '.join(one.place)}": told(one) for one in _holding(merchant)},
         }
     )
+
+
+def _holding(merchant: Merchant) -> list[Limit]:
+    """Return the limits that hold now, the most specific first."""
+    rows = [one for held in merchant.limits.values() for one in held]
+    found = states(rows, merchant.read_at or merchant.created_at)
+    return [one for one, state in found if state == "in force"]
 
 
 def _document(merchant: Merchant) -> dict[str, Any]:
@@ -167,8 +167,5 @@ def _document(merchant: Merchant) -> dict[str, Any]:
         "status": merchant.status,
         "terms_version": merchant.terms_version,
         "created_at": merchant.created_at.isoformat(),
-        "limits": {
-            currency: {"amount_min": one.amount_min, "amount_max": one.amount_max}
-            for currency, one in sorted(merchant.limits.items())
-        },
+        "reference_currency": merchant.reference_currency,
     }

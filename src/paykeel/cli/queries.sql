@@ -26,7 +26,11 @@ FROM pg_catalog.pg_class c
 WHERE c.oid IN (
         to_regclass('payment_events'),
         to_regclass('fraud_prevention_logs'),
-        to_regclass('terms_acceptance')
+        to_regclass('fraud_rules'),
+        to_regclass('fraud_rulesets'),
+        to_regclass('terms_acceptance'),
+        to_regclass('seals'),
+        to_regclass('seal_leaves')
     )
     AND (
         pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
@@ -35,3 +39,11 @@ WHERE c.oid IN (
         OR has_table_privilege(c.oid, 'TRUNCATE')
     )
 ORDER BY c.relname;
+
+-- name: live_merchant
+-- The first merchant in live mode; no row: there is none.
+SELECT m.merchant_id
+FROM merchants m
+WHERE m.mode = 'live'
+ORDER BY m.merchant_id
+LIMIT 1;

@@ -105,7 +105,7 @@ def _check(settings: Settings, host: str, port: int) -> None:
 
 
 async def worker(*, common: Common = DEFAULTS) -> None:
-    """Run recovery and purge without serving; several workers share the load.
+    """Run recovery, purge and sealing without serving; several workers share the load.
 
     Args:
         common: The options of every command.

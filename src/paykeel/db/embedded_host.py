@@ -265,8 +265,8 @@ def configuration(run: Path, cluster: Path) -> str:
         "unix_socket_directories": "'" + str(run).replace("'", "''") + "'",
         "unix_socket_permissions": "0700",
         "max_connections": "200",
-        # An eighth of a small machine's memory.
-        "shared_buffers": f"{max(16, min(256, share))}MB",
+        # An eighth of the memory, and no more than a gigabyte.
+        "shared_buffers": f"{max(16, min(1024, share))}MB",
         # Fewer checkpoints write fewer whole pages; recovery after a crash takes longer instead.
         "max_wal_size": "4GB",
         "min_wal_size": "256MB",

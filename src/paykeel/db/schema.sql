@@ -40,6 +40,32 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 
+-- TABLE amount_limits
+
+CREATE TABLE public.amount_limits (
+    merchant_id uuid NOT NULL,
+    currency text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    effective_at timestamp with time zone NOT NULL,
+    amount_min bigint,
+    amount_max bigint,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT amount_limits_amount_max_check CHECK ((amount_max <= '999999999999'::bigint)),
+    CONSTRAINT amount_limits_amount_min_check CHECK ((amount_min >= 1)),
+    CONSTRAINT amount_limits_both_or_none CHECK (((amount_min IS NULL) = (amount_max IS NULL))),
+    CONSTRAINT amount_limits_buyer_role_check CHECK ((buyer_role = ANY (ARRAY['*'::text,
+        'agent'::text, 'operator'::text]))),
+    CONSTRAINT amount_limits_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT amount_limits_currency_check CHECK (((currency = '*'::text) OR (currency ~
+        '^[A-Z]{3}$'::text))),
+    CONSTRAINT amount_limits_in_order CHECK ((amount_min <= amount_max)),
+    CONSTRAINT amount_limits_kind_check CHECK (((kind = '*'::text) OR (kind ~
+        '^[a-z][a-z0-9_]{0,39}$'::text)))
+);
+
 -- TABLE api_keys
 
 CREATE TABLE public.api_keys (
@@ -62,30 +88,259 @@ CREATE TABLE public.api_keys (
     CONSTRAINT api_keys_secret_sha256_check CHECK ((octet_length(secret_sha256) = 32))
 );
 
+-- TABLE fraud_activations
+
+CREATE TABLE public.fraud_activations (
+    merchant_id uuid NOT NULL,
+    activation_id uuid NOT NULL,
+    place text NOT NULL COLLATE pg_catalog."C",
+    ruleset text COLLATE pg_catalog."C",
+    ruleset_version integer,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    CONSTRAINT fraud_activations_approved_by_check CHECK (((char_length(approved_by) >= 1) AND
+        (char_length(approved_by) <= 100))),
+    CONSTRAINT fraud_activations_check CHECK (((ruleset IS NULL) = (ruleset_version IS NULL))),
+    CONSTRAINT fraud_activations_check1 CHECK (((ruleset IS NOT NULL) OR (place = 'shadow'::text))),
+    CONSTRAINT fraud_activations_check2 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT fraud_activations_evidence_check CHECK ((jsonb_typeof(evidence) = 'object'::text)),
+    CONSTRAINT fraud_activations_place_check CHECK ((place = ANY (ARRAY['live'::text,
+        'shadow'::text]))),
+    CONSTRAINT fraud_activations_requested_by_check CHECK (((char_length(requested_by) >= 1) AND
+        (char_length(requested_by) <= 100))),
+    CONSTRAINT fraud_activations_take_two CHECK (((place <> 'live'::text) OR
+        (lower(btrim(approved_by)) <> lower(btrim(requested_by)))))
+);
+
+-- TABLE fraud_alerts
+
+CREATE TABLE public.fraud_alerts (
+    merchant_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    dedupe_key text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL COLLATE pg_catalog."C",
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    count bigint NOT NULL,
+    counted bigint DEFAULT 0 NOT NULL,
+    counted_to timestamp with time zone NOT NULL,
+    told bigint DEFAULT 0 NOT NULL,
+    acknowledged_by text,
+    acknowledged_at timestamp with time zone,
+    CONSTRAINT fraud_alerts_acknowledged_by_check CHECK (((char_length(acknowledged_by) >= 1) AND
+        (char_length(acknowledged_by) <= 100))),
+    CONSTRAINT fraud_alerts_check CHECK (((status = 'acknowledged'::text) = (acknowledged_at IS NOT
+        NULL))),
+    CONSTRAINT fraud_alerts_count_check CHECK ((count >= 1)),
+    CONSTRAINT fraud_alerts_counted_check CHECK ((counted >= 0)),
+    CONSTRAINT fraud_alerts_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND
+        (char_length(dedupe_key) <= 200))),
+    CONSTRAINT fraud_alerts_kind_check CHECK ((kind = ANY (ARRAY['velocity_burst'::text,
+        'card_testing'::text, 'decline_spike'::text, 'amount_tampering'::text]))),
+    CONSTRAINT fraud_alerts_status_check CHECK ((status = ANY (ARRAY['open'::text,
+        'acknowledged'::text]))),
+    CONSTRAINT fraud_alerts_told_check CHECK ((told >= 0))
+);
+
+-- TABLE fraud_backtests
+
+CREATE TABLE public.fraud_backtests (
+    merchant_id uuid NOT NULL,
+    backtest_id uuid NOT NULL,
+    ruleset text NOT NULL COLLATE pg_catalog."C",
+    ruleset_sha256 bytea NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    decisions bigint NOT NULL,
+    report jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_backtests_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT fraud_backtests_report_check CHECK ((jsonb_typeof(report) = 'object'::text)),
+    CONSTRAINT fraud_backtests_ruleset_sha256_check CHECK ((octet_length(ruleset_sha256) = 32))
+);
+
+-- TABLE fraud_labels
+
+CREATE TABLE public.fraud_labels (
+    merchant_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    label_id uuid NOT NULL,
+    label text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL COLLATE pg_catalog."C",
+    known_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_labels_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT fraud_labels_label_check CHECK ((label = ANY (ARRAY['fraud'::text,
+        'genuine'::text]))),
+    CONSTRAINT fraud_labels_source_check CHECK ((source = ANY (ARRAY['chargeback'::text,
+        'early_warning'::text, 'review'::text, 'customer'::text])))
+);
+
+-- TABLE fraud_lists
+
+CREATE TABLE public.fraud_lists (
+    merchant_id uuid NOT NULL,
+    key bigint NOT NULL,
+    list text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    author text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT fraud_lists_author_check CHECK (((char_length(author) >= 1) AND (char_length(author)
+        <= 100))),
+    CONSTRAINT fraud_lists_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <=
+        47))),
+    CONSTRAINT fraud_lists_list_check CHECK ((list ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT fraud_lists_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason)
+        <= 200)))
+);
+
+-- TABLE fraud_model_activations
+
+CREATE TABLE public.fraud_model_activations (
+    merchant_id uuid NOT NULL,
+    activation_no bigint NOT NULL,
+    model text COLLATE pg_catalog."C",
+    model_version integer,
+    author text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_model_activations_activation_no_check CHECK ((activation_no >= 1)),
+    CONSTRAINT fraud_model_activations_author_check CHECK (((char_length(author) >= 1) AND
+        (char_length(author) <= 100))),
+    CONSTRAINT fraud_model_activations_check CHECK (((model IS NULL) = (model_version IS NULL)))
+);
+
+-- TABLE fraud_models
+
+CREATE TABLE public.fraud_models (
+    merchant_id uuid NOT NULL,
+    model text NOT NULL COLLATE pg_catalog."C",
+    model_version integer NOT NULL,
+    document jsonb NOT NULL,
+    sha256 bytea NOT NULL,
+    figures jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_models_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT fraud_models_document_check CHECK ((jsonb_typeof(document) = 'object'::text)),
+    CONSTRAINT fraud_models_model_check CHECK ((model ~ '^[a-z][a-z0-9_]{0,59}$'::text)),
+    CONSTRAINT fraud_models_model_version_check CHECK ((model_version >= 1)),
+    CONSTRAINT fraud_models_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
 -- TABLE fraud_prevention_logs
 
 CREATE TABLE public.fraud_prevention_logs (
     merchant_id uuid NOT NULL,
     log_id uuid NOT NULL,
-    payment_id uuid NOT NULL,
+    payment_id uuid,
     decision text NOT NULL COLLATE pg_catalog."C",
     rules jsonb DEFAULT '[]'::jsonb NOT NULL,
     facts jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    score smallint DEFAULT 0 NOT NULL,
+    reasons text[] DEFAULT '{}'::text[] NOT NULL,
+    ruleset text COLLATE pg_catalog."C",
+    ruleset_version integer,
+    ruleset_sha256 bytea,
+    engine text,
+    shadow jsonb,
+    model jsonb,
+    took_us integer DEFAULT 0 NOT NULL,
+    CONSTRAINT fraud_prevention_logs_check CHECK (((payment_id IS NULL) = (decision =
+        'refuse'::text))),
     CONSTRAINT fraud_prevention_logs_decision_check CHECK ((decision = ANY (ARRAY['allow'::text,
-        'challenge'::text, 'review'::text, 'block'::text])))
+        'challenge'::text, 'review'::text, 'block'::text, 'refuse'::text]))),
+    CONSTRAINT fraud_prevention_logs_score_check CHECK (((score >= 0) AND (score <= 100)))
 );
 
--- TABLE merchant_limits
+-- TABLE fraud_review_notes
 
-CREATE TABLE public.merchant_limits (
+CREATE TABLE public.fraud_review_notes (
     merchant_id uuid NOT NULL,
-    currency public.currency_code NOT NULL,
-    amount_min bigint DEFAULT 1 NOT NULL,
-    amount_max bigint NOT NULL,
-    CONSTRAINT merchant_limits_amount_max_check CHECK ((amount_max <= '999999999999'::bigint)),
-    CONSTRAINT merchant_limits_amount_min_check CHECK ((amount_min >= 1)),
-    CONSTRAINT merchant_limits_check CHECK ((amount_min <= amount_max))
+    payment_id uuid NOT NULL,
+    note_id uuid NOT NULL,
+    action text NOT NULL COLLATE pg_catalog."C",
+    author text NOT NULL,
+    body text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_review_notes_action_check CHECK ((action = ANY (ARRAY['note'::text,
+        'assign'::text, 'approve'::text, 'reject'::text, 'expire'::text]))),
+    CONSTRAINT fraud_review_notes_author_check CHECK (((char_length(author) >= 1) AND
+        (char_length(author) <= 100))),
+    CONSTRAINT fraud_review_notes_body_check CHECK ((char_length(body) <= 2000))
+);
+
+-- TABLE fraud_reviews
+
+CREATE TABLE public.fraud_reviews (
+    merchant_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    reasons text[] NOT NULL,
+    approvals_needed smallint DEFAULT 1 NOT NULL,
+    approvals smallint DEFAULT 0 NOT NULL,
+    assignee text,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT fraud_reviews_approvals_needed_check CHECK ((approvals_needed = ANY (ARRAY[1, 2]))),
+    CONSTRAINT fraud_reviews_assignee_check CHECK (((char_length(assignee) >= 1) AND
+        (char_length(assignee) <= 100))),
+    CONSTRAINT fraud_reviews_check CHECK (((status = 'open'::text) = (decided_at IS NULL))),
+    CONSTRAINT fraud_reviews_enough_approvals CHECK (((approvals >= 0) AND (approvals <=
+        approvals_needed) AND ((status = 'approved'::text) = (approvals = approvals_needed)))),
+    CONSTRAINT fraud_reviews_status_check CHECK ((status = ANY (ARRAY['open'::text,
+        'approved'::text, 'rejected'::text, 'expired'::text, 'canceled'::text])))
+);
+
+-- TABLE fraud_rules
+
+CREATE TABLE public.fraud_rules (
+    merchant_id uuid NOT NULL,
+    rule_key text NOT NULL COLLATE pg_catalog."C",
+    rule_version integer NOT NULL,
+    document jsonb NOT NULL,
+    sha256 bytea NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_rules_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT fraud_rules_document_check CHECK ((jsonb_typeof(document) = 'object'::text)),
+    CONSTRAINT fraud_rules_rule_key_check CHECK ((rule_key ~ '^[a-z][a-z0-9_]{0,59}$'::text)),
+    CONSTRAINT fraud_rules_rule_version_check CHECK ((rule_version >= 1)),
+    CONSTRAINT fraud_rules_sha256_check CHECK ((octet_length(sha256) = 32))
+);
+
+-- TABLE fraud_rulesets
+
+CREATE TABLE public.fraud_rulesets (
+    merchant_id uuid NOT NULL,
+    ruleset text NOT NULL COLLATE pg_catalog."C",
+    ruleset_version integer NOT NULL,
+    document jsonb NOT NULL,
+    members jsonb NOT NULL,
+    sha256 bytea NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT fraud_rulesets_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT fraud_rulesets_document_check CHECK ((jsonb_typeof(document) = 'object'::text)),
+    CONSTRAINT fraud_rulesets_members_check CHECK ((jsonb_typeof(members) = 'array'::text)),
+    CONSTRAINT fraud_rulesets_ruleset_check CHECK ((ruleset ~ '^[a-z][a-z0-9_]{0,59}$'::text)),
+    CONSTRAINT fraud_rulesets_ruleset_version_check CHECK ((ruleset_version >= 1)),
+    CONSTRAINT fraud_rulesets_sha256_check CHECK ((octet_length(sha256) = 32))
 );
 
 -- TABLE merchants
@@ -97,6 +352,7 @@ CREATE TABLE public.merchants (
     status text DEFAULT 'active'::text NOT NULL,
     terms_version text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    reference_currency public.currency_code DEFAULT 'EUR'::text NOT NULL,
     CONSTRAINT merchants_mode_check CHECK ((mode = ANY (ARRAY['test'::text, 'live'::text]))),
     CONSTRAINT merchants_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <=
         200))),
@@ -112,7 +368,7 @@ CREATE TABLE public.outbox (
     merchant_id uuid NOT NULL,
     message_id uuid NOT NULL,
     topic text NOT NULL COLLATE pg_catalog."C",
-    payment_id uuid NOT NULL,
+    payment_id uuid,
     payload jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     delivered_at timestamp with time zone,
@@ -285,6 +541,7 @@ CREATE TABLE public.payments (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
+    kind text DEFAULT 'purchase'::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT payments_amount_authorized_check CHECK ((amount_authorized >= 0)),
     CONSTRAINT payments_amount_captured_check CHECK ((amount_captured >= 0)),
     CONSTRAINT payments_amount_check CHECK (((amount >= 1) AND (amount <= '999999999999'::bigint))),
@@ -325,6 +582,7 @@ END)),
     CONSTRAINT payments_gateway_id_check CHECK ((char_length(gateway_id) <= 255)),
     CONSTRAINT payments_idempotency_key_check CHECK (((char_length(idempotency_key) >= 1) AND
         (char_length(idempotency_key) <= 255))),
+    CONSTRAINT payments_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
     CONSTRAINT payments_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT payments_next_action_when_required CHECK (((next_action IS NOT NULL) = (status =
         'requires_action'::text))),
@@ -342,6 +600,22 @@ END)),
 )
 WITH (fillfactor='85');
 
+-- TABLE reference_rates
+
+CREATE TABLE public.reference_rates (
+    merchant_id uuid NOT NULL,
+    reference_currency public.currency_code NOT NULL,
+    currency public.currency_code NOT NULL,
+    effective_on date NOT NULL,
+    rate numeric(24,12) NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT reference_rates_created_by_check CHECK (((char_length(created_by) >= 1) AND
+        (char_length(created_by) <= 100))),
+    CONSTRAINT reference_rates_of_another CHECK (((currency)::text <> (reference_currency)::text)),
+    CONSTRAINT reference_rates_rate_check CHECK ((rate > (0)::numeric))
+);
+
 -- TABLE refund_policies
 
 CREATE TABLE public.refund_policies (
@@ -352,6 +626,67 @@ CREATE TABLE public.refund_policies (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT refund_policies_policy_version_check CHECK ((policy_version >= 1)),
     CONSTRAINT refund_policies_rules_check CHECK ((jsonb_typeof(rules) = 'object'::text))
+);
+
+-- TABLE seal_cursors
+
+CREATE TABLE public.seal_cursors (
+    merchant_id uuid NOT NULL,
+    chain text NOT NULL COLLATE pg_catalog."C",
+    checked_to uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    checked_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT seal_cursors_chain_check CHECK (((char_length(chain) >= 1) AND (char_length(chain) <=
+        32)))
+);
+
+-- TABLE seal_leaves
+
+CREATE TABLE public.seal_leaves (
+    merchant_id uuid NOT NULL,
+    chain text NOT NULL COLLATE pg_catalog."C",
+    row_id uuid NOT NULL,
+    seal_no bigint NOT NULL,
+    leaf_hash bytea NOT NULL,
+    CONSTRAINT seal_leaves_leaf_hash_check CHECK ((octet_length(leaf_hash) = 32))
+);
+
+-- TABLE seals
+
+CREATE TABLE public.seals (
+    merchant_id uuid NOT NULL,
+    chain text NOT NULL COLLATE pg_catalog."C",
+    seal_no bigint NOT NULL,
+    form smallint NOT NULL,
+    previous_hash bytea NOT NULL,
+    row_count integer NOT NULL,
+    rows_total bigint NOT NULL,
+    root bytea NOT NULL,
+    next_from uuid NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    public_key bytea NOT NULL,
+    seal_hash bytea NOT NULL,
+    signature bytea NOT NULL,
+    CONSTRAINT seals_chain_check CHECK (((char_length(chain) >= 1) AND (char_length(chain) <= 32))),
+    CONSTRAINT seals_check CHECK ((rows_total >= row_count)),
+    CONSTRAINT seals_form_check CHECK ((form >= 1)),
+    CONSTRAINT seals_previous_hash_check CHECK ((octet_length(previous_hash) = 32)),
+    CONSTRAINT seals_public_key_check CHECK ((octet_length(public_key) = 32)),
+    CONSTRAINT seals_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT seals_row_count_check CHECK ((row_count >= 1)),
+    CONSTRAINT seals_seal_hash_check CHECK ((octet_length(seal_hash) = 32)),
+    CONSTRAINT seals_seal_no_check CHECK ((seal_no >= 1)),
+    CONSTRAINT seals_signature_check CHECK ((octet_length(signature) = 64))
+);
+
+-- TABLE server_secrets
+
+CREATE TABLE public.server_secrets (
+    name text NOT NULL COLLATE pg_catalog."C",
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT server_secrets_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,63}$'::text)),
+    CONSTRAINT server_secrets_secret_check CHECK (((octet_length(secret) >= 16) AND
+        (octet_length(secret) <= 4096)))
 );
 
 -- TABLE terms_acceptance
@@ -367,6 +702,51 @@ CREATE TABLE public.terms_acceptance (
         (char_length(terms_version) <= 100)))
 );
 
+-- TABLE velocity_attempts
+
+CREATE TABLE public.velocity_attempts (
+    merchant_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    amount_ref bigint,
+    kinds text[] NOT NULL,
+    keys bigint[] NOT NULL,
+    CONSTRAINT velocity_attempts_check CHECK ((cardinality(keys) = cardinality(kinds)))
+);
+
+-- TABLE velocity_entries
+
+CREATE TABLE public.velocity_entries (
+    merchant_id uuid NOT NULL,
+    key bigint NOT NULL,
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    occurred_at timestamp with time zone NOT NULL,
+    payment_id uuid NOT NULL,
+    amount_ref bigint,
+    CONSTRAINT velocity_entries_outcome_check CHECK ((outcome = ANY (ARRAY['attempted'::text,
+        'succeeded'::text, 'declined'::text, 'refunded'::text, 'disputed'::text])))
+);
+
+-- TABLE velocity_profiles
+
+CREATE TABLE public.velocity_profiles (
+    merchant_id uuid NOT NULL,
+    key bigint NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    succeeded bigint DEFAULT 0 NOT NULL,
+    declined bigint DEFAULT 0 NOT NULL,
+    sum_ref numeric(30,0) DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='70');
+
+-- CONSTRAINT amount_limits amount_limits_pkey
+
+ALTER TABLE ONLY public.amount_limits
+    ADD CONSTRAINT amount_limits_pkey PRIMARY KEY (merchant_id, currency, buyer_role, kind,
+        effective_at, created_at);
+
 -- CONSTRAINT api_keys api_keys_pkey
 
 ALTER TABLE ONLY public.api_keys
@@ -377,15 +757,75 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_prefix_key UNIQUE (prefix);
 
+-- CONSTRAINT fraud_activations fraud_activations_pkey
+
+ALTER TABLE ONLY public.fraud_activations
+    ADD CONSTRAINT fraud_activations_pkey PRIMARY KEY (merchant_id, activation_id);
+
+-- CONSTRAINT fraud_alerts fraud_alerts_pkey
+
+ALTER TABLE ONLY public.fraud_alerts
+    ADD CONSTRAINT fraud_alerts_pkey PRIMARY KEY (merchant_id, alert_id);
+
+-- CONSTRAINT fraud_backtests fraud_backtests_pkey
+
+ALTER TABLE ONLY public.fraud_backtests
+    ADD CONSTRAINT fraud_backtests_pkey PRIMARY KEY (merchant_id, backtest_id);
+
+-- CONSTRAINT fraud_labels fraud_labels_pkey
+
+ALTER TABLE ONLY public.fraud_labels
+    ADD CONSTRAINT fraud_labels_pkey PRIMARY KEY (merchant_id, payment_id, label_id);
+
+-- CONSTRAINT fraud_lists fraud_lists_pkey
+
+ALTER TABLE ONLY public.fraud_lists
+    ADD CONSTRAINT fraud_lists_pkey PRIMARY KEY (merchant_id, key, list);
+
+-- CONSTRAINT fraud_model_activations fraud_model_activations_pkey
+
+ALTER TABLE ONLY public.fraud_model_activations
+    ADD CONSTRAINT fraud_model_activations_pkey PRIMARY KEY (merchant_id, activation_no);
+
+-- CONSTRAINT fraud_models fraud_models_pkey
+
+ALTER TABLE ONLY public.fraud_models
+    ADD CONSTRAINT fraud_models_pkey PRIMARY KEY (merchant_id, model, model_version);
+
 -- CONSTRAINT fraud_prevention_logs fraud_prevention_logs_pkey
 
 ALTER TABLE ONLY public.fraud_prevention_logs
     ADD CONSTRAINT fraud_prevention_logs_pkey PRIMARY KEY (merchant_id, log_id);
 
--- CONSTRAINT merchant_limits merchant_limits_pkey
+-- CONSTRAINT fraud_review_notes fraud_review_notes_pkey
 
-ALTER TABLE ONLY public.merchant_limits
-    ADD CONSTRAINT merchant_limits_pkey PRIMARY KEY (merchant_id, currency);
+ALTER TABLE ONLY public.fraud_review_notes
+    ADD CONSTRAINT fraud_review_notes_pkey PRIMARY KEY (merchant_id, payment_id, note_id);
+
+-- CONSTRAINT fraud_reviews fraud_reviews_pkey
+
+ALTER TABLE ONLY public.fraud_reviews
+    ADD CONSTRAINT fraud_reviews_pkey PRIMARY KEY (merchant_id, payment_id);
+
+-- CONSTRAINT fraud_rules fraud_rules_once
+
+ALTER TABLE ONLY public.fraud_rules
+    ADD CONSTRAINT fraud_rules_once UNIQUE (sha256, rule_key, merchant_id);
+
+-- CONSTRAINT fraud_rules fraud_rules_pkey
+
+ALTER TABLE ONLY public.fraud_rules
+    ADD CONSTRAINT fraud_rules_pkey PRIMARY KEY (merchant_id, rule_key, rule_version);
+
+-- CONSTRAINT fraud_rulesets fraud_rulesets_once
+
+ALTER TABLE ONLY public.fraud_rulesets
+    ADD CONSTRAINT fraud_rulesets_once UNIQUE (sha256, ruleset, merchant_id);
+
+-- CONSTRAINT fraud_rulesets fraud_rulesets_pkey
+
+ALTER TABLE ONLY public.fraud_rulesets
+    ADD CONSTRAINT fraud_rulesets_pkey PRIMARY KEY (merchant_id, ruleset, ruleset_version);
 
 -- CONSTRAINT merchants merchants_pkey
 
@@ -438,15 +878,122 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, payment_id);
 
+-- CONSTRAINT reference_rates reference_rates_pkey
+
+ALTER TABLE ONLY public.reference_rates
+    ADD CONSTRAINT reference_rates_pkey PRIMARY KEY (merchant_id, reference_currency, currency,
+        effective_on, created_at);
+
 -- CONSTRAINT refund_policies refund_policies_pkey
 
 ALTER TABLE ONLY public.refund_policies
     ADD CONSTRAINT refund_policies_pkey PRIMARY KEY (merchant_id, policy_version);
 
+-- CONSTRAINT seal_cursors seal_cursors_pkey
+
+ALTER TABLE ONLY public.seal_cursors
+    ADD CONSTRAINT seal_cursors_pkey PRIMARY KEY (merchant_id, chain);
+
+-- CONSTRAINT seal_leaves seal_leaves_pkey
+
+ALTER TABLE ONLY public.seal_leaves
+    ADD CONSTRAINT seal_leaves_pkey PRIMARY KEY (merchant_id, chain, row_id);
+
+-- CONSTRAINT seals seals_never_fork
+
+ALTER TABLE ONLY public.seals
+    ADD CONSTRAINT seals_never_fork UNIQUE (previous_hash, merchant_id, chain);
+
+-- CONSTRAINT seals seals_pkey
+
+ALTER TABLE ONLY public.seals
+    ADD CONSTRAINT seals_pkey PRIMARY KEY (merchant_id, chain, seal_no);
+
+-- CONSTRAINT server_secrets server_secrets_pkey
+
+ALTER TABLE ONLY public.server_secrets
+    ADD CONSTRAINT server_secrets_pkey PRIMARY KEY (name);
+
 -- CONSTRAINT terms_acceptance terms_acceptance_pkey
 
 ALTER TABLE ONLY public.terms_acceptance
     ADD CONSTRAINT terms_acceptance_pkey PRIMARY KEY (merchant_id, buyer_id, terms_version);
+
+-- CONSTRAINT velocity_attempts velocity_attempts_pkey
+
+ALTER TABLE ONLY public.velocity_attempts
+    ADD CONSTRAINT velocity_attempts_pkey PRIMARY KEY (merchant_id, payment_id);
+
+-- CONSTRAINT velocity_entries velocity_entries_pkey
+
+ALTER TABLE ONLY public.velocity_entries
+    ADD CONSTRAINT velocity_entries_pkey PRIMARY KEY (merchant_id, key, outcome, occurred_at,
+        payment_id);
+
+-- CONSTRAINT velocity_profiles velocity_profiles_pkey
+
+ALTER TABLE ONLY public.velocity_profiles
+    ADD CONSTRAINT velocity_profiles_pkey PRIMARY KEY (merchant_id, key);
+
+-- INDEX fraud_activations_in_force
+
+CREATE INDEX fraud_activations_in_force ON public.fraud_activations USING btree (place, merchant_id,
+    approved_at, activation_id) WHERE (approved_at IS NOT NULL);
+
+-- INDEX fraud_alerts_acknowledged
+
+CREATE INDEX fraud_alerts_acknowledged ON public.fraud_alerts USING btree (acknowledged_at,
+    merchant_id) WHERE (status = 'acknowledged'::text);
+
+-- INDEX fraud_alerts_counting
+
+CREATE INDEX fraud_alerts_counting ON public.fraud_alerts USING btree (counted_to, merchant_id)
+    WHERE ((acknowledged_at IS NULL) OR (counted_to <= acknowledged_at));
+
+-- INDEX fraud_alerts_one_open
+
+CREATE UNIQUE INDEX fraud_alerts_one_open ON public.fraud_alerts USING btree (dedupe_key,
+    merchant_id) WHERE (status = 'open'::text);
+
+-- INDEX fraud_lists_by_age
+
+CREATE INDEX fraud_lists_by_age ON public.fraud_lists USING btree (list, merchant_id, created_at,
+    key);
+
+-- INDEX fraud_lists_by_expiry
+
+CREATE INDEX fraud_lists_by_expiry ON public.fraud_lists USING btree (expires_at, merchant_id) WHERE
+    (expires_at IS NOT NULL);
+
+-- INDEX fraud_prevention_logs_by_payment
+
+CREATE UNIQUE INDEX fraud_prevention_logs_by_payment ON public.fraud_prevention_logs USING btree
+    (payment_id, merchant_id) WHERE (payment_id IS NOT NULL);
+
+-- INDEX fraud_prevention_logs_in_shadow
+
+CREATE INDEX fraud_prevention_logs_in_shadow ON public.fraud_prevention_logs USING btree (((shadow
+    ->> 'ruleset'::text)), ((shadow ->> 'version'::text)), merchant_id) WHERE (shadow IS NOT NULL);
+
+-- INDEX fraud_prevention_logs_stopped
+
+CREATE INDEX fraud_prevention_logs_stopped ON public.fraud_prevention_logs USING btree (created_at,
+    merchant_id) WHERE (decision = ANY (ARRAY['block'::text, 'refuse'::text]));
+
+-- INDEX fraud_review_notes_one_approval
+
+CREATE UNIQUE INDEX fraud_review_notes_one_approval ON public.fraud_review_notes USING btree
+    (payment_id, lower(btrim(author)), merchant_id) WHERE (action = 'approve'::text);
+
+-- INDEX fraud_reviews_due
+
+CREATE INDEX fraud_reviews_due ON public.fraud_reviews USING btree (due_at, merchant_id) WHERE
+    (decided_at IS NULL);
+
+-- INDEX fraud_reviews_queue
+
+CREATE INDEX fraud_reviews_queue ON public.fraud_reviews USING btree (status, merchant_id, due_at,
+    payment_id) WHERE (decided_at IS NULL);
 
 -- INDEX payment_attempts_due
 
@@ -467,6 +1014,11 @@ CREATE UNIQUE INDEX payment_attempts_one_per_key ON public.payment_attempts USIN
 
 CREATE INDEX payment_idempotency_by_age ON public.payment_idempotency USING brin (created_at);
 
+-- INDEX payment_metrics_by_time
+
+CREATE INDEX payment_metrics_by_time ON public.payment_metrics USING brin (bucket) WITH
+    (pages_per_range='16');
+
 -- INDEX payments_by_reference
 
 CREATE INDEX payments_by_reference ON public.payments USING btree (reference, merchant_id) WHERE
@@ -477,21 +1029,86 @@ CREATE INDEX payments_by_reference ON public.payments USING btree (reference, me
 CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id, merchant_id) WHERE
     (amount_late > 0);
 
+-- INDEX seal_leaves_by_seal
+
+CREATE INDEX seal_leaves_by_seal ON public.seal_leaves USING btree (seal_no, merchant_id, chain);
+
+-- INDEX velocity_entries_by_age
+
+CREATE INDEX velocity_entries_by_age ON public.velocity_entries USING brin (occurred_at);
+
+-- TRIGGER fraud_activations fraud_activations_are_history
+
+CREATE TRIGGER fraud_activations_are_history BEFORE DELETE OR TRUNCATE ON public.fraud_activations
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER fraud_activations fraud_activations_stay_approved
+
+CREATE TRIGGER fraud_activations_stay_approved BEFORE UPDATE ON public.fraud_activations FOR EACH
+    ROW WHEN ((old.approved_at IS NOT NULL)) EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER fraud_labels fraud_labels_are_history
+
+CREATE TRIGGER fraud_labels_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.fraud_labels
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER fraud_model_activations fraud_model_activations_are_history
+
+CREATE TRIGGER fraud_model_activations_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.fraud_model_activations FOR EACH STATEMENT EXECUTE FUNCTION
+    public.refuse_change_of_history();
+
+-- TRIGGER fraud_models fraud_models_are_history
+
+CREATE TRIGGER fraud_models_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.fraud_models
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
 -- TRIGGER fraud_prevention_logs fraud_prevention_logs_are_history
 
 CREATE TRIGGER fraud_prevention_logs_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.fraud_prevention_logs FOR EACH STATEMENT EXECUTE FUNCTION
     public.refuse_change_of_history();
 
+-- TRIGGER fraud_review_notes fraud_review_notes_are_history
+
+CREATE TRIGGER fraud_review_notes_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.fraud_review_notes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER fraud_rules fraud_rules_are_history
+
+CREATE TRIGGER fraud_rules_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.fraud_rules FOR
+    EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER fraud_rulesets fraud_rulesets_are_history
+
+CREATE TRIGGER fraud_rulesets_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.fraud_rulesets FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
 -- TRIGGER payment_events payment_events_are_history
 
 CREATE TRIGGER payment_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.payment_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
+-- TRIGGER seal_leaves seal_leaves_are_history
+
+CREATE TRIGGER seal_leaves_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.seal_leaves FOR
+    EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER seals seals_are_history
+
+CREATE TRIGGER seals_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.seals FOR EACH
+    STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
 -- TRIGGER terms_acceptance terms_acceptance_is_history
 
 CREATE TRIGGER terms_acceptance_is_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.terms_acceptance FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- FK CONSTRAINT amount_limits amount_limits_merchant_id_fkey
+
+ALTER TABLE ONLY public.amount_limits
+    ADD CONSTRAINT amount_limits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
 
 -- FK CONSTRAINT api_keys api_keys_merchant_id_fkey
 
@@ -499,16 +1116,73 @@ ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
--- FK CONSTRAINT fraud_prevention_logs fraud_prevention_logs_merchant_id_payment_id_fkey
+-- FK CONSTRAINT fraud_activations fraud_activations_merchant_id_ruleset_ruleset_version_fkey
 
-ALTER TABLE ONLY public.fraud_prevention_logs
-    ADD CONSTRAINT fraud_prevention_logs_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id,
-        payment_id) REFERENCES public.payments(merchant_id, payment_id);
+ALTER TABLE ONLY public.fraud_activations
+    ADD CONSTRAINT fraud_activations_merchant_id_ruleset_ruleset_version_fkey FOREIGN KEY
+        (merchant_id, ruleset, ruleset_version) REFERENCES public.fraud_rulesets(merchant_id,
+        ruleset, ruleset_version);
 
--- FK CONSTRAINT merchant_limits merchant_limits_merchant_id_fkey
+-- FK CONSTRAINT fraud_alerts fraud_alerts_merchant_id_fkey
 
-ALTER TABLE ONLY public.merchant_limits
-    ADD CONSTRAINT merchant_limits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+ALTER TABLE ONLY public.fraud_alerts
+    ADD CONSTRAINT fraud_alerts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT fraud_labels fraud_labels_merchant_id_payment_id_fkey
+
+ALTER TABLE ONLY public.fraud_labels
+    ADD CONSTRAINT fraud_labels_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id)
+        REFERENCES public.payments(merchant_id, payment_id);
+
+-- FK CONSTRAINT fraud_lists fraud_lists_merchant_id_fkey
+
+ALTER TABLE ONLY public.fraud_lists
+    ADD CONSTRAINT fraud_lists_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT fraud_model_activations fraud_model_activations_merchant_id_fkey
+
+ALTER TABLE ONLY public.fraud_model_activations
+    ADD CONSTRAINT fraud_model_activations_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT fraud_model_activations
+--  fraud_model_activations_merchant_id_model_model_version_fkey
+
+ALTER TABLE ONLY public.fraud_model_activations
+    ADD CONSTRAINT fraud_model_activations_merchant_id_model_model_version_fkey FOREIGN KEY
+        (merchant_id, model, model_version) REFERENCES public.fraud_models(merchant_id, model,
+        model_version);
+
+-- FK CONSTRAINT fraud_models fraud_models_merchant_id_fkey
+
+ALTER TABLE ONLY public.fraud_models
+    ADD CONSTRAINT fraud_models_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT fraud_review_notes fraud_review_notes_merchant_id_payment_id_fkey
+
+ALTER TABLE ONLY public.fraud_review_notes
+    ADD CONSTRAINT fraud_review_notes_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id,
+        payment_id) REFERENCES public.fraud_reviews(merchant_id, payment_id);
+
+-- FK CONSTRAINT fraud_reviews fraud_reviews_merchant_id_payment_id_fkey
+
+ALTER TABLE ONLY public.fraud_reviews
+    ADD CONSTRAINT fraud_reviews_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id)
+        REFERENCES public.payments(merchant_id, payment_id);
+
+-- FK CONSTRAINT fraud_rules fraud_rules_merchant_id_fkey
+
+ALTER TABLE ONLY public.fraud_rules
+    ADD CONSTRAINT fraud_rules_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT fraud_rulesets fraud_rulesets_merchant_id_fkey
+
+ALTER TABLE ONLY public.fraud_rulesets
+    ADD CONSTRAINT fraud_rulesets_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
 -- FK CONSTRAINT payment_attempts payment_attempts_merchant_id_payment_id_fkey
@@ -541,10 +1215,34 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
+-- FK CONSTRAINT reference_rates reference_rates_merchant_id_fkey
+
+ALTER TABLE ONLY public.reference_rates
+    ADD CONSTRAINT reference_rates_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
 -- FK CONSTRAINT refund_policies refund_policies_merchant_id_fkey
 
 ALTER TABLE ONLY public.refund_policies
     ADD CONSTRAINT refund_policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT seal_cursors seal_cursors_merchant_id_fkey
+
+ALTER TABLE ONLY public.seal_cursors
+    ADD CONSTRAINT seal_cursors_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT seal_leaves seal_leaves_merchant_id_chain_seal_no_fkey
+
+ALTER TABLE ONLY public.seal_leaves
+    ADD CONSTRAINT seal_leaves_merchant_id_chain_seal_no_fkey FOREIGN KEY (merchant_id, chain,
+        seal_no) REFERENCES public.seals(merchant_id, chain, seal_no);
+
+-- FK CONSTRAINT seals seals_merchant_id_fkey
+
+ALTER TABLE ONLY public.seals
+    ADD CONSTRAINT seals_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
 -- FK CONSTRAINT terms_acceptance terms_acceptance_merchant_id_fkey
@@ -553,19 +1251,50 @@ ALTER TABLE ONLY public.terms_acceptance
     ADD CONSTRAINT terms_acceptance_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 GRANT USAGE ON SCHEMA public TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.amount_limits TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.api_keys TO paykeel_app;
 GRANT UPDATE(name) ON TABLE public.api_keys TO paykeel_app;
 GRANT UPDATE(expires_at) ON TABLE public.api_keys TO paykeel_app;
 GRANT UPDATE(revoked_at) ON TABLE public.api_keys TO paykeel_app;
 GRANT UPDATE(last_used_at) ON TABLE public.api_keys TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_activations TO paykeel_app;
+GRANT UPDATE(approved_by) ON TABLE public.fraud_activations TO paykeel_app;
+GRANT UPDATE(approved_at) ON TABLE public.fraud_activations TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(facts) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(first_at) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(last_at) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(counted) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(counted_to) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(told) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(acknowledged_by) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT UPDATE(acknowledged_at) ON TABLE public.fraud_alerts TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_backtests TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_labels TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.fraud_lists TO paykeel_app;
+GRANT UPDATE(reason) ON TABLE public.fraud_lists TO paykeel_app;
+GRANT UPDATE(author) ON TABLE public.fraud_lists TO paykeel_app;
+GRANT UPDATE(created_at) ON TABLE public.fraud_lists TO paykeel_app;
+GRANT UPDATE(expires_at) ON TABLE public.fraud_lists TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_model_activations TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_models TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.fraud_prevention_logs TO paykeel_app;
-GRANT SELECT,INSERT,DELETE ON TABLE public.merchant_limits TO paykeel_app;
-GRANT UPDATE(amount_min) ON TABLE public.merchant_limits TO paykeel_app;
-GRANT UPDATE(amount_max) ON TABLE public.merchant_limits TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_review_notes TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT UPDATE(approvals) ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT UPDATE(assignee) ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT UPDATE(due_at) ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT UPDATE(decided_at) ON TABLE public.fraud_reviews TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_rules TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.fraud_rulesets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(name) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(status) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(terms_version) ON TABLE public.merchants TO paykeel_app;
+GRANT UPDATE(reference_currency) ON TABLE public.merchants TO paykeel_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.outbox TO paykeel_app;
 GRANT UPDATE(delivered_at) ON TABLE public.outbox TO paykeel_app;
 GRANT SELECT ON TABLE public.paykeel_migrations TO paykeel_app;
@@ -598,5 +1327,21 @@ GRANT UPDATE(failure_code) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(next_action) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(updated_at) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(finished_at) ON TABLE public.payments TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.reference_rates TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.refund_policies TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.seal_cursors TO paykeel_app;
+GRANT UPDATE(checked_to) ON TABLE public.seal_cursors TO paykeel_app;
+GRANT UPDATE(checked_at) ON TABLE public.seal_cursors TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.seal_leaves TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.seals TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.server_secrets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_acceptance TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.velocity_attempts TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.velocity_entries TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(first_at) ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(last_at) ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(attempts) ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(succeeded) ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(declined) ON TABLE public.velocity_profiles TO paykeel_app;
+GRANT UPDATE(sum_ref) ON TABLE public.velocity_profiles TO paykeel_app;

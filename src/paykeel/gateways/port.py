@@ -170,6 +170,9 @@ class ChargeRequest:
     #: are the same in every repetition of the request, as all above are.
     merchant_id: str
     idempotency_key: str
+    #: Whether the buyer must authenticate first (3-D Secure or the like): ``RequiresAction``. The
+    #: same in every repetition.
+    authenticate: bool = False
     #: Ours, for people. It differs if the database ever forgets a payment that it had acknowledged,
     #: so an adapter must not send it where the gateway compares repeated requests.
     payment_id: str
@@ -220,6 +223,8 @@ class Capabilities:
     manual_capture: bool = True
     partial_capture: bool = True
     multiple_captures: bool = True
+    #: Whether ``ChargeRequest.authenticate`` is understood; if not, a person reviews the purchase.
+    authentication: bool = False
     #: A charge that the gateway took in shows in ``lookup`` within this time at the latest.
     #: Before it has passed, "not found" proves nothing.
     processing_ms_max: int = 60_000

@@ -5,33 +5,32 @@
 WITH wanted AS MATERIALIZED (
     SELECT :merchant_id::uuid AS merchant_id, u.idempotency_key
     FROM unnest(:idempotency_keys::text[]) AS u (idempotency_key)
+),
+-- Merchant and payment come from one place: from two, a plan could take one and leave the other.
+found AS MATERIALIZED (
+    SELECT
+        u.merchant_id, u.idempotency_key, k.operation, k.fingerprint, k.response_status,
+        k.response_type, k.response_body, a.operation AS attempt_operation,
+        coalesce(k.payment_id, p.payment_id, a.payment_id) AS payment_id,
+        coalesce(k.attempt_no, a.attempt_no, 1::smallint) AS attempt_no
+    FROM wanted u
+    LEFT JOIN payment_idempotency k
+        ON k.merchant_id = u.merchant_id AND k.idempotency_key = u.idempotency_key
+    LEFT JOIN payments p
+        ON p.merchant_id = u.merchant_id AND p.idempotency_key = u.idempotency_key
+    LEFT JOIN payment_attempts a
+        ON a.merchant_id = u.merchant_id AND a.idempotency_key = u.idempotency_key
 )
 SELECT
-    u.idempotency_key,
-    k.operation,
-    k.fingerprint,
-    k.response_status,
-    k.response_type,
-    k.response_body,
-    coalesce(k.payment_id, p.payment_id, a.payment_id) AS payment_id,
-    coalesce(k.attempt_no, a.attempt_no, 1::smallint) AS attempt_no,
-    a.operation AS attempt_operation,
-    s.status AS payment_status,
-    t.state AS attempt_state,
-    t.recover_count
-FROM wanted u
-LEFT JOIN payment_idempotency k
-    ON k.merchant_id = u.merchant_id AND k.idempotency_key = u.idempotency_key
-LEFT JOIN payments p
-    ON p.merchant_id = u.merchant_id AND p.idempotency_key = u.idempotency_key
-LEFT JOIN payment_attempts a
-    ON a.merchant_id = u.merchant_id AND a.idempotency_key = u.idempotency_key
+    f.idempotency_key, f.operation, f.fingerprint, f.response_status, f.response_type,
+    f.response_body, f.payment_id, f.attempt_no, f.attempt_operation,
+    s.status AS payment_status, t.state AS attempt_state, t.recover_count
+FROM found f
 LEFT JOIN payments s
-    ON s.merchant_id = u.merchant_id
-    AND s.payment_id = coalesce(k.payment_id, p.payment_id, a.payment_id)
+    ON s.merchant_id = f.merchant_id AND s.payment_id = f.payment_id
 LEFT JOIN payment_attempts t
-    ON t.merchant_id = u.merchant_id AND t.payment_id = s.payment_id
-    AND t.attempt_no = coalesce(k.attempt_no, a.attempt_no, 1::smallint);
+    ON t.merchant_id = f.merchant_id AND t.payment_id = f.payment_id
+    AND t.attempt_no = f.attempt_no;
 
 -- name: purge_answers
 -- Removes stored answers that are past their time, a bounded batch of one merchant's. The keys

@@ -66,6 +66,11 @@ class Scope(StrEnum):
     PAYMENTS_READ = "payments:read"
     #: Capture, cancel, and complete a buyer's step.
     PAYMENTS_WRITE = "payments:write"
+    #: Sign the price of a purchase.
+    QUOTES_WRITE = "quotes:write"
+    #: Why purchases were judged as they were, rules and lists, reviews and alerts.
+    FRAUD_READ = "fraud:read"
+    FRAUD_WRITE = "fraud:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ class ApiKeyService:
         wanted = _check_scopes(scopes)
         if expires_at is not None and expires_at <= self._database.now():
             raise InvalidField("expires_at", "instant_in_past", "This must lie ahead.")
-        merchant = await self._database.fetchrow(SQL["get_merchant"], merchant_id=merchant_id)
+        merchant = await self._database.fetchrow(SQL["get_mode"], merchant_id=merchant_id)
         if merchant is None:
             raise NotFound("There is no such merchant.")
         secret = new_secret(merchant["mode"])

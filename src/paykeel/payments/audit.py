@@ -26,6 +26,7 @@ CHECKS = (
     "audit_chain",
     "audit_metrics",
     "audit_watched",
+    "audit_reviews",
     "audit_answers",
     "audit_fraud_log",
 )

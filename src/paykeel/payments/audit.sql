@@ -133,6 +133,19 @@ WHERE p.merchant_id = :merchant_id::uuid
 ORDER BY p.payment_id
 LIMIT :rows_max::integer;
 
+-- name: audit_reviews
+-- Payments that are held although their review is decided, or missing, and open reviews of payments
+-- that have gone on; no row: whoever looks at the queue sees every payment that waits.
+SELECT
+    p.payment_id,
+    format('%s, and its review is %s', p.status, coalesce(r.status, 'missing')) AS detail
+FROM payments p
+LEFT JOIN fraud_reviews r ON r.merchant_id = p.merchant_id AND r.payment_id = p.payment_id
+WHERE p.merchant_id = :merchant_id::uuid
+    AND (p.status = 'in_review') <> (coalesce(r.status, 'none') = 'open')
+ORDER BY p.payment_id
+LIMIT :rows_max::integer;
+
 -- name: audit_answers
 -- Purchases that have their end but not their stored answer; no row: every repetition is answered.
 SELECT k.payment_id, format('%s, and its answer is not stored', p.status) AS detail

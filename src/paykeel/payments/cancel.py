@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from paykeel.errors import IllegalTransition
 from paykeel.payments.operations import Operation, operate
+from paykeel.payments.review import call_off
 from paykeel.payments.states import Status
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ async def cancel(
 ) -> tuple[Payment, Answer]:
     """Release what is reserved, or stop what waits for the buyer or the gateway.
 
-    What was captured before stays captured: such a payment ends as ``succeeded``.
+    What was captured before stays captured: such a payment ends as ``succeeded``. What is held for
+    a person was never sent, and is called off without asking the gateway.
     """
     operation = Operation(
         verb="void",
@@ -33,6 +35,7 @@ async def cancel(
         body={},
         amount_of=releasable,
         ends_in="canceled",
+        unsent=call_off,
     )
     return await operate(resources, merchant_id, payment_id, operation, raw_key)
 

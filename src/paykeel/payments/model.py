@@ -16,21 +16,30 @@ from paykeel.cardnumbers import refuse_card_numbers
 from paykeel.errors import InvalidField
 from paykeel.gateways.port import REASONS, DeclineReason
 from paykeel.money import Money, check_amount, exponent_of
+from paykeel.payments.metadata import check_metadata
+from paykeel.payments.signals import (
+    NAME,
+    NO_SIGNALS,
+    QUOTE_CHARACTERS_MAX,
+    Item,
+    Signals,
+    read_items,
+)
 from paykeel.payments.states import Status
-from paykeel.texts import check_storable, check_text
+from paykeel.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-METADATA_ENTRIES_MAX = 50
-METADATA_KEY_CHARACTERS_MAX = 40
-METADATA_VALUE_CHARACTERS_MAX = 500
 BUYER_ID_CHARACTERS_MAX = 128
 PAYMENT_METHOD_CHARACTERS_MAX = 255
 REFERENCE_CHARACTERS_MAX = 128
 DESCRIPTION_CHARACTERS_MAX = 500
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+#: What is bought unless the merchant says otherwise.
+KIND = "purchase"
+_SIGNALLING = frozenset({"card", "client", "velocity_keys"})
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -52,36 +61,6 @@ def _check_choice(value: object, name: str, choices: type[StrEnum]) -> str:
     """Return ``value`` if it is one of the choices; ``choice_unknown`` otherwise."""
     if not isinstance(value, str) or value not in choices.__members__.values():
         raise InvalidField(name, "choice_unknown", f"Use one of: {', '.join(choices)}.")
-    return value
-
-
-def _check_metadata(value: object) -> dict[str, str]:
-    """Return ``value`` if it is a small flat mapping of text to text."""
-    if not isinstance(value, dict):
-        raise InvalidField("metadata", "metadata_not_object", "This must be an object.")
-    if len(value) > METADATA_ENTRIES_MAX:
-        raise InvalidField(
-            "metadata", "metadata_too_many", f"At most {METADATA_ENTRIES_MAX} entries."
-        )
-    for key, item in value.items():
-        if not isinstance(key, str) or not 1 <= len(key) <= METADATA_KEY_CHARACTERS_MAX:
-            raise InvalidField(
-                "metadata",
-                "metadata_key_too_long",
-                f"Names have 1 to {METADATA_KEY_CHARACTERS_MAX} characters.",
-            )
-        refuse_card_numbers(key, "metadata")
-        check_storable(key, "metadata")
-        if not isinstance(item, str):
-            raise InvalidField(f"metadata.{key}", "text_required", "Values are text.")
-        if len(item) > METADATA_VALUE_CHARACTERS_MAX:
-            raise InvalidField(
-                f"metadata.{key}",
-                "text_too_long",
-                f"At most {METADATA_VALUE_CHARACTERS_MAX} characters.",
-            )
-        check_storable(item, f"metadata.{key}")
-        refuse_card_numbers(item, f"metadata.{key}")
     return value
 
 
@@ -112,6 +91,14 @@ class PurchaseRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: ``automatic`` or ``manual``.
     capture_method: str = CaptureMethod.AUTOMATIC
+    #: The merchant's own word for what is bought, by which limits can differ.
+    kind: str = KIND
+    #: A price that the server signed; amount, currency, buyer, kind and items must equal it.
+    quote: str | None = None
+    #: What is bought; at most 100 lines.
+    items: tuple[Item, ...] = ()
+    #: Who and what is behind it; fraud prevention knows as much as it is told.
+    signals: Signals = NO_SIGNALS
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -128,10 +115,16 @@ class PurchaseRequest:
             check_text(self.reference, "reference", REFERENCE_CHARACTERS_MAX)
         if self.description is not None:
             check_text(self.description, "description", DESCRIPTION_CHARACTERS_MAX)
-        _check_metadata(self.metadata)
+        check_metadata(self.metadata)
         # A copy: what the caller does to theirs afterwards would not have been checked.
         object.__setattr__(self, "metadata", dict(self.metadata))
         _check_choice(self.capture_method, "capture_method", CaptureMethod)
+        if self.kind != KIND and NAME.fullmatch(check_text(self.kind, "kind", 40)) is None:
+            raise InvalidField(
+                "kind", "name_malformed", "A kind has a-z, 0-9 and _, and begins with a letter."
+            )
+        if self.quote is not None:
+            check_text(self.quote, "quote", QUOTE_CHARACTERS_MAX)
 
     @property
     def money(self) -> Money:
@@ -147,7 +140,8 @@ class PurchaseRequest:
         """
         known = {
             "amount", "currency", "buyer", "payment_method", "reference", "description",
-            "metadata", "capture_method",
+            "metadata", "capture_method", "kind", "quote", "items", "card", "client",
+            "velocity_keys",
         }  # fmt: skip
         refuse_unknown(document, known)
         for name in ("amount", "currency", "buyer", "payment_method"):
@@ -156,11 +150,13 @@ class PurchaseRequest:
         buyer = document["buyer"]
         if not isinstance(buyer, dict):
             raise InvalidField("buyer", "object_required", "This must be an object.")
-        refuse_unknown(buyer, {"id", "role"}, "buyer.")
+        refuse_unknown(buyer, {"id", "role", "email", "created_at"}, "buyer.")
         for name in ("id", "role"):
             if buyer.get(name) is None:
                 raise InvalidField(f"buyer.{name}", "field_required", "This field is required.")
         metadata, method = document.get("metadata"), document.get("capture_method")
+        kind = document.get("kind")
+        tells = len(buyer) > 2 or not _SIGNALLING.isdisjoint(document)
         return cls(
             amount=document["amount"],
             currency=document["currency"],
@@ -171,13 +167,31 @@ class PurchaseRequest:
             description=document.get("description"),
             metadata={} if metadata is None else metadata,
             capture_method=CaptureMethod.AUTOMATIC if method is None else method,
+            kind=KIND if kind is None else kind,
+            quote=document.get("quote"),
+            items=read_items(document.get("items")),
+            signals=Signals.from_document(document) if tells else NO_SIGNALS,
         )
 
     def document(self) -> dict[str, Any]:
-        """Return the request in one spelling, with every default filled in."""
+        """Return the request in one spelling, with every default filled in.
+
+        What came later than the others stands in it only if it is given, since the fingerprint of
+        a request must stay what it was.
+        """
+        about_buyer, others = (
+            self.signals.documents() if self.signals is not NO_SIGNALS else ({}, {})
+        )
+        if self.kind != KIND:
+            others["kind"] = self.kind
+        if self.quote is not None:
+            others["quote"] = self.quote
+        if self.items:
+            others["items"] = [item.document() for item in self.items]
         return {
+            **others,
             "amount": self.amount,
-            "buyer": {"id": self.buyer_id, "role": str(self.buyer_role)},
+            "buyer": {"id": self.buyer_id, "role": str(self.buyer_role), **about_buyer},
             "capture_method": str(self.capture_method),
             "currency": self.currency,
             "description": self.description,
@@ -234,6 +248,7 @@ class Payment:
     amount_refunded: int
     amount_late: int
     capture_method: str
+    kind: str
     buyer_id: str
     buyer_role: str
     payment_method: str
@@ -284,6 +299,7 @@ class Payment:
             "amount_refunded": self.amount_refunded,
             "amount_late": self.amount_late,
             "capture_method": str(self.capture_method),
+            "kind": self.kind,
             "buyer": {"id": self.buyer_id, "role": str(self.buyer_role)},
             "payment_method": self.payment_method,
             "reference": self.reference,
@@ -350,7 +366,7 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
+def encode(document: Mapping[str, Any] | list[Any]) -> bytes:
     """Write a document as compact JSON bytes, the same for the same document."""
     try:
         return orjson.dumps(document)

@@ -136,7 +136,7 @@ def apply(payment: Payment, move: Move, actor: str, at: datetime) -> Payment:
         data=move.data,
         occurred_at=at,
     )
-    failed = move.to_status is Status.FAILED
+    failed = move.to_status in {Status.FAILED, Status.BLOCKED}
     return replace(
         payment,
         status=move.to_status,

@@ -1,4 +1,9 @@
-"""Opening: claims the key and writes payment and watched attempt, before anything is sent."""
+"""Opening: claims the key, judges the purchase and writes it, before anything is sent.
+
+One short transaction for a batch of one merchant's purchases: lock what they are counted under,
+look (in a statement of its own, so that it sees what the locks waited for), judge one after another
+so that each counts for the next, and write all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +14,40 @@ import asyncpg
 
 from paykeel.clock import new_id
 from paykeel.db.coalescer import Coalescer
+from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
+from paykeel.errors import VelocityBusy
+from paykeel.fraud.service import UNJUDGED
+from paykeel.fraud.sight import Look, look
 from paykeel.metrics import writer_slot
+from paykeel.payments.judged import Candidate, Judged, conclude
 from paykeel.payments.model import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from paykeel.db.pool import Database
-    from paykeel.fraud import Decision
-    from paykeel.idempotency import Answer
-    from paykeel.payments.model import Payment
+    from paykeel.db.pool import Connection, Database
+    from paykeel.fraud import FraudPreventionService
+    from paykeel.fraud.facts import Facts, Sight
+    from paykeel.fraud.service import Bench
 
-SQL = load("paykeel.payments")
+SQL = load("paykeel.payments", "open.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A purchase that wants to be opened."""
+class Limits:
+    """How a batch is bounded, and what is written with it. Times are in milliseconds."""
 
-    payment: Payment
-    fingerprint: bytes
-    gateway_reference: bytes
-    decision: Decision
-    #: With a blocked purchase: the answer that is stored at once.
-    answer: Answer | None
+    rows_max: int
+    lanes: int
+    queue_max: int
+    #: When recovery looks at an attempt of which nothing was heard.
+    recover_ms: int
+    #: How long a batch waits for others under the same keys.
+    lock_ms_max: int
+    #: How long a person has to review a payment.
+    review_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +57,44 @@ class Opened:
     #: False: the key is taken, or terms are missing.
     opened: bool
     terms_missing: bool
+    #: As it stands when it was opened.
+    judged: Judged | None = None
 
 
 class Opener:
-    """Opens purchases, many of one merchant with one statement."""
+    """Opens purchases, many of one merchant in one transaction."""
 
     def __init__(
         self,
         database: Database,
+        fraud: FraudPreventionService,
         *,
         hook_name: str | None,
-        recover_ms: int,
-        rows_max: int,
-        lanes: int,
-        queue_max: int,
+        limits: Limits,
     ) -> None:
-        """Take the database, when recovery is to look, and the limits of a batch."""
+        """Take the database, who judges, and the limits of a batch."""
         self._database = database
+        self._fraud = fraud
         self._hook_name = hook_name
-        self._recover_ms = recover_ms
+        self._limits = limits
         self._candidates: Coalescer[tuple[UUID, str], Candidate, Opened] = Coalescer(
-            self._write, rows_max=rows_max, lanes=lanes, queue_max=queue_max
+            self._write,
+            rows_max=limits.rows_max,
+            lanes=limits.lanes,
+            queue_max=limits.queue_max,
         )
 
     async def open(self, candidate: Candidate) -> Opened:
-        """Open a purchase, together with whatever else this merchant opens at this moment."""
+        """Open a purchase, together with whatever else this merchant opens at this moment.
+
+        Raises:
+            VelocityBusy: Too many purchases under the same keys are being judged.
+        """
         payment = candidate.payment
         try:
             return await self._candidates.submit((payment.merchant_id, payment.gateway), candidate)
+        except asyncpg.LockNotAvailableError as error:
+            raise VelocityBusy from error
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "payment_idempotency_pkey":
                 raise
@@ -81,59 +104,186 @@ class Opener:
     async def _write(
         self, key: tuple[UUID, str], lane: int, candidates: Sequence[Candidate]
     ) -> list[Opened]:
-        merchant_id, gateway = key
-        rows = await self._database.fetch(
-            SQL["open_payments"],
-            merchant_id=merchant_id,
-            gateway=gateway,
-            completion_hook=self._hook_name,
-            recover_ms=self._recover_ms,
-            slot=writer_slot(lane),
-            **_arrays(candidates),
-        )
+        bench = await self._fraud.bench(key[0])
+        if bench.idle:
+            judged = [conclude(candidate, UNJUDGED) for candidate in candidates]
+            values = self._values(key, lane, judged, bench, None)
+            rows = await self._database.fetch(SQL["open_payments"], **values)
+            return self._told(judged, rows)
+        velocities = (bench.velocities, bench.shadow_velocities)
+        asked = Look.of(velocities, [candidate.facts for candidate in candidates])
+        keys = [candidate.payment.idempotency_key for candidate in candidates]
+        async with self._database.connection() as connection, connection.transaction():
+            sight = await look(connection, key[0], asked, keys, self._limits.lock_ms_max)
+            judged = self._judge(bench, candidates, sight)
+            rows = await self._open(connection, key, lane, judged, bench, sight)
+        return self._told(judged, rows, candidates)
+
+    def _judge(self, bench: Bench, candidates: Sequence[Candidate], sight: Sight) -> list[Judged]:
+        """Judge one after another; a repetition is no purchase, and counts for nobody."""
+        judged = []
+        for candidate in candidates:
+            key = candidate.payment.idempotency_key
+            if key in sight.taken:
+                continue
+            sight.taken.add(key)
+            decision = self._fraud.judge(bench, candidate.facts, sight)
+            sight.count(candidate.facts, decision.quarantines)
+            judged.append(conclude(candidate, decision))
+        return judged
+
+    async def _open(
+        self,
+        connection: Connection,
+        key: tuple[UUID, str],
+        lane: int,
+        judged: Sequence[Judged],
+        bench: Bench,
+        sight: Sight,
+    ) -> list[Any]:
+        if not judged:
+            return []
+        values = self._values(key, lane, judged, bench, sight)
+        return await fetch_on(connection, SQL["open_payments"], values)
+
+    def _told(
+        self,
+        judged: Sequence[Judged],
+        rows: Sequence[Any],
+        candidates: Sequence[Candidate] | None = None,
+    ) -> list[Opened]:
+        """Return what became of each candidate; one that was not judged is a repetition."""
         if rows:
             self._database.observe(rows[-1]["database_now"])
-        found = {row["payment_id"]: Opened(row["opened"], row["terms_missing"]) for row in rows}
-        return [found[candidate.payment.payment_id] for candidate in candidates]
+        found = {row["payment_id"]: row for row in rows}
+        told: dict[UUID, Opened] = {}
+        for one in judged:
+            row = found[one.payment.payment_id]
+            told[one.payment.payment_id] = Opened(
+                row["opened"], row["terms_missing"], one if row["opened"] else None
+            )
+        asked = [one.candidate for one in judged] if candidates is None else candidates
+        repeated = Opened(opened=False, terms_missing=False)
+        return [told.get(candidate.payment.payment_id, repeated) for candidate in asked]
+
+    def _values(
+        self,
+        key: tuple[UUID, str],
+        lane: int,
+        judged: Sequence[Judged],
+        bench: Bench,
+        sight: Sight | None,
+    ) -> dict[str, Any]:
+        """Return the arguments of ``open_payments``."""
+        merchant_id, gateway = key
+        ruleset = bench.active.live.ruleset
+        return {
+            "merchant_id": merchant_id,
+            "gateway": gateway,
+            "completion_hook": self._hook_name,
+            "recover_ms": self._limits.recover_ms,
+            "review_ms": self._limits.review_ms,
+            "slot": writer_slot(lane),
+            "ruleset": ruleset.name,
+            "ruleset_version": ruleset.version,
+            "ruleset_sha256": bench.active.live_sha256,
+            "engine": bench.active.live.engine,
+            "judged_at": self._database.now() if sight is None else sight.at,
+            **_payments(judged),
+            **_decisions(judged, counts=sight is not None),
+            **_quarantines(judged),
+        }
 
     async def close(self) -> None:
         """Wait for what is in flight."""
         await self._candidates.close()
 
 
-def _arrays(candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
-    """Return the arrays of ``open_payments``, one element for each candidate."""
-    payments = [candidate.payment for candidate in candidates]
-    answers = [candidate.answer for candidate in candidates]
-    decisions = [candidate.decision for candidate in candidates]
+def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the arrays about payments, one element for each."""
+    payments = [one.payment for one in judged]
+    answers = [one.answer for one in judged]
     return {
         "payment_ids": [payment.payment_id for payment in payments],
         "idempotency_keys": [payment.idempotency_key for payment in payments],
-        "fingerprints": [candidate.fingerprint for candidate in candidates],
+        "fingerprints": [one.candidate.fingerprint for one in judged],
         "statuses": [payment.status for payment in payments],
         "amounts": [payment.amount for payment in payments],
         "currencies": [payment.currency for payment in payments],
         "exponents": [payment.exponent for payment in payments],
         "capture_methods": [payment.capture_method for payment in payments],
+        "purchase_kinds": [payment.kind for payment in payments],
         "buyer_ids": [payment.buyer_id for payment in payments],
         "buyer_roles": [payment.buyer_role for payment in payments],
         "payment_methods": [payment.payment_method for payment in payments],
         "references": [payment.reference for payment in payments],
         "descriptions": [payment.description for payment in payments],
-        "metadatas": [
-            encode(payment.metadata).decode() if payment.metadata else "{}" for payment in payments
-        ],
-        "gateway_references": [candidate.gateway_reference for candidate in candidates],
+        "metadatas": [_text(payment.metadata) for payment in payments],
+        "gateway_references": [one.candidate.gateway_reference for one in judged],
+        "attempt_datas": [_text(one.attempt_data) for one in judged],
         "failure_reasons": [payment.failure_reason for payment in payments],
-        "log_ids": [new_id() for _ in candidates],
-        "decisions": [decision.verdict for decision in decisions],
-        "rules": [
-            encode({"rules": decision.rules}).decode()[9:-1] if decision.rules else "[]"
-            for decision in decisions
-        ],
-        "facts": [encode(decision.facts).decode() for decision in decisions],
         "response_statuses": [answer.status if answer else None for answer in answers],
         "response_types": [answer.content_type if answer else None for answer in answers],
         "response_bodies": [answer.body if answer else None for answer in answers],
         "created_ats": [payment.created_at for payment in payments],
     }
+
+
+def _decisions(judged: Sequence[Judged], *, counts: bool) -> dict[str, Any]:
+    """Return the arrays about decisions and what is counted, one element for each payment."""
+    keys = [_keys(one.candidate.facts) if counts else ((), ()) for one in judged]
+    decisions = [one.decision for one in judged]
+    facts = [one.candidate.facts for one in judged]
+    return {
+        "log_ids": [new_id() for _ in judged],
+        "decisions": [decision.action for decision in decisions],
+        "scores": [decision.score for decision in decisions],
+        "reasons": [_array(decision.reasons) for decision in decisions],
+        "rules": [encode(list(decision.rules)).decode() for decision in decisions],
+        "facts": [_text(decision.facts) for decision in decisions],
+        "shadows": [
+            None if decision.shadow is None else _text(decision.shadow) for decision in decisions
+        ],
+        "models": [
+            None if decision.model is None else _text(decision.model) for decision in decisions
+        ],
+        "took_us": [decision.took_us for decision in decisions],
+        "amount_refs": [one.amount_ref for one in facts],
+        "key_kinds": [_array(kinds) for kinds, _ in keys],
+        "key_values": [_array(map(str, values)) for _, values in keys],
+        "approvals_needed": [one.candidate.approvals_needed for one in judged],
+    }
+
+
+def _keys(facts: Facts) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return under what a purchase is counted: kinds, and keys."""
+    later = facts.later_keys
+    return (*facts.keys, *("later" for _ in later)), (*facts.keys.values(), *later)
+
+
+def _quarantines(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the arrays about keys that go on the block list for a while."""
+    put = [
+        (one, quarantine, key)
+        for one in judged
+        for quarantine in one.decision.quarantines
+        for kind, key in one.candidate.facts.every_key()
+        if kind == quarantine.key
+    ]
+    return {
+        "quarantine_payment_ids": [one.payment.payment_id for one, _, _ in put],
+        "quarantine_keys": [key for _, _, key in put],
+        "quarantine_kinds": [quarantine.key for _, quarantine, _ in put],
+        "quarantine_reasons": [quarantine.reason for _, quarantine, _ in put],
+        "quarantine_authors": [f"rule:{quarantine.rule}" for _, quarantine, _ in put],
+        "quarantines_s": [quarantine.for_s for _, quarantine, _ in put],
+    }
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return encode(document).decode() if document else "{}"
+
+
+def _array(values: Iterable[str]) -> str:
+    """Write words of a-z, 0-9, dots and underscores as PostgreSQL reads an array of them."""
+    return f"{{{','.join(values)}}}"

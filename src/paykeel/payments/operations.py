@@ -15,16 +15,19 @@ from paykeel.payments.model import encode
 from paykeel.payments.moves import Attempt
 from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask, look_up
 from paykeel.payments.settle import SQL
+from paykeel.payments.states import Status
 from paykeel.payments.steps import gateway_reference, operation_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from uuid import UUID
 
     from paykeel.gateways.port import Capabilities, Gateway, LookupOutcome, Outcome
     from paykeel.idempotency import Answer, StoredKey
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
+
+    Unsent = Callable[[Resources, Payment, str, bytes], Awaitable[tuple[Payment, Answer] | None]]
 
 OPEN_TRIES = 5
 
@@ -46,6 +49,9 @@ class Operation:
     final: bool = True
     ends_in: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
+    #: Does it, under a key and its fingerprint, to a payment that is held for a person: nothing was
+    #: sent, and nothing need be. ``None`` in its place: look again.
+    unsent: Unsent | None = None
 
 
 async def operate(
@@ -68,6 +74,10 @@ async def operate(
         if duplicate is not None:
             return duplicate
         payment = await resources.settler.get(merchant_id, payment_id)
+        if payment.status is Status.IN_REVIEW and operation.unsent is not None:
+            if (done := await operation.unsent(resources, payment, key, mark)) is not None:
+                return done
+            continue
         resources.settler.check_hook(payment)
         gateway = await resources.gateways.by_name(payment.gateway)
         amount = operation.amount_of(payment, gateway.capabilities)

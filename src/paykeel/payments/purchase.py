@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paykeel.clock import new_id
 from paykeel.errors import DatabaseUnavailable, InvalidField, PaykeelError, TermsNotAccepted
-from paykeel.fraud import Decision, Purchase, Verdict
+from paykeel.fraud.facts import Facts
+from paykeel.fraud.keys import Identity, values_of
+from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of
+from paykeel.fraud.service import UNJUDGED
 from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import exponent_of
 from paykeel.payments.answers import purchase_answer
-from paykeel.payments.model import CaptureMethod, Event, Payment, PurchaseRequest
+from paykeel.payments.judged import AUTHENTICATE, Candidate, Judged
+from paykeel.payments.model import CaptureMethod, Payment, PurchaseRequest
 from paykeel.payments.moves import Attempt
-from paykeel.payments.open import Candidate, Opened
+from paykeel.payments.open import Opened
 from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask
-from paykeel.payments.states import NEW, Status
+from paykeel.payments.signals import NO_SIGNALS
+from paykeel.payments.states import Status
 from paykeel.payments.steps import gateway_reference
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
     from paykeel.gateways.port import Gateway, Outcome
     from paykeel.idempotency import Answer, StoredKey
+    from paykeel.merchants import Merchant
     from paykeel.payments.resources import Resources
 
 PATH = "/v1/purchases"
@@ -47,24 +53,27 @@ async def purchase(
     key = check_key(raw_key)
     asked = Asked(request, key, fingerprint("POST", PATH, request.document()))
     merchant = await resources.merchants.get(merchant_id)
+    at = resources.database.now()
     try:
-        merchant.check_purchase(request.amount, request.currency)
+        merchant.check_purchase(
+            request.amount, request.currency, request.buyer_role, request.kind, at
+        )
+        if request.quote is not None:
+            await resources.fraud.quotes.check_quote(request.quote, request, merchant_id, at)
         gateway = resources.gateways.for_mode(merchant.mode)
         _check_capture_method(request, gateway)
-    except PaykeelError:
+    except PaykeelError as error:
         # What was answered once is answered again, whatever has changed about the merchant since.
         if (duplicate := await _answer_duplicate(resources, merchant_id, asked)) is None:
+            await _log_refusal(resources, merchant_id, request, error)
             raise
         return duplicate
+    candidate = _candidate(resources, merchant, asked, gateway, at)
 
-    # judge: pure, before anything is written
-    decision = resources.fraud.judge(_facts(merchant_id, request))
-    candidate = _candidate(resources, merchant_id, asked, gateway.name, decision)
-
-    # open: claim the key; payment and watched attempt commit before anything is sent
+    # open: claim the key, judge; payment and watched attempt commit before anything is sent
     for _ in range(OPEN_TRIES):
         opened = await _open(resources, candidate)
-        if opened.opened:
+        if opened.judged is not None:
             break
         duplicate = await _answer_duplicate(resources, merchant_id, asked)
         if duplicate is not None:
@@ -77,20 +86,38 @@ async def purchase(
             )
     else:
         raise DatabaseUnavailable("The key could not be claimed; repeat the request.")
-    if candidate.answer is not None:  # blocked: there is nothing to send
-        return candidate.payment, candidate.answer
+    judged = opened.judged
+    if judged.payment.status is not Status.PENDING:  # held for a person, or blocked
+        return judged.payment, judged.answer or purchase_answer(judged.payment)
 
     # charge: no connection is held
-    outcome = await charge(resources, gateway, candidate.payment, candidate.gateway_reference)
+    attempt = _attempt(judged)
+    outcome = await charge(resources, gateway, judged.payment, attempt)
 
     # settle: one statement moves the payment and stores this answer
-    attempt = _attempt(candidate)
     payment, answer = await resources.settler.settle(
-        candidate.payment, attempt, outcome, resources.waits(gateway.capabilities), "request"
+        judged.payment, attempt, outcome, resources.waits(gateway.capabilities), "request"
     )
     if answer is None:
         return await answer_as_it_stands(resources, payment, key, purchase_answer)
     return payment, answer
+
+
+async def _log_refusal(
+    resources: Resources, merchant_id: UUID, request: PurchaseRequest, error: PaykeelError
+) -> None:
+    """Write down that a price was refused; there is no payment that would tell of it."""
+    if isinstance(error, InvalidField) and (
+        error.field in AMOUNT_FIELDS or error.code.startswith("quote_")
+    ):
+        facts = facts_of(
+            error,
+            amount=request.amount,
+            currency=request.currency,
+            buyer_role=request.buyer_role,
+            kind=request.kind,
+        )
+        await resources.fraud.refusals.write(merchant_id, error.code, facts)
 
 
 def _check_capture_method(request: PurchaseRequest, gateway: Gateway) -> None:
@@ -104,12 +131,12 @@ def _check_capture_method(request: PurchaseRequest, gateway: Gateway) -> None:
 
 
 async def charge(
-    resources: Resources, gateway: Gateway, payment: Payment, reference: bytes
+    resources: Resources, gateway: Gateway, payment: Payment, attempt: Attempt
 ) -> Outcome:
     """Ask the gateway to charge or reserve, under a key that is the same at every repetition."""
     deadline_ms = resources.settings.gateway_ms_max
     request = ChargeRequest(
-        reference=reference.hex(),
+        reference=attempt.reference.hex(),
         amount=payment.money,
         payment_method=payment.payment_method,
         capture=payment.capture_method == "automatic",
@@ -118,6 +145,7 @@ async def charge(
         merchant_id=str(payment.merchant_id),
         idempotency_key=payment.idempotency_key,
         payment_id=str(payment.payment_id),
+        authenticate=AUTHENTICATE in attempt.data,
     )
     outcome = await ask(gateway.charge(request, deadline_ms), deadline_ms)
     # Only a look-up may say that it never heard of something.
@@ -133,7 +161,20 @@ async def _open(resources: Resources, candidate: Candidate) -> Opened:
         stored = await resources.idempotency.find(payment.merchant_id, payment.idempotency_key)
         if stored is None:
             raise
-        return Opened(opened=stored.payment_id == payment.payment_id, terms_missing=False)
+        if stored.payment_id != payment.payment_id:
+            return Opened(opened=False, terms_missing=False)
+        return Opened(
+            opened=True, terms_missing=False, judged=await _as_opened(resources, candidate)
+        )
+
+
+async def _as_opened(resources: Resources, candidate: Candidate) -> Judged:
+    """Return what was decided about a purchase whose opening committed without telling us."""
+    payment = candidate.payment
+    stored = await resources.settler.get(payment.merchant_id, payment.payment_id)
+    attempts = await resources.settler.attempts(payment.merchant_id, payment.payment_id)
+    data = attempts[0].data if attempts else {}
+    return Judged(candidate, UNJUDGED, stored, attempt_data=data)
 
 
 async def _answer_duplicate(
@@ -145,7 +186,9 @@ async def _answer_duplicate(
         if (stored.operation or "purchase") != "purchase" or stored.attempt_operation is not None:
             return ["operation"]
         first = as_requested(payment).document()
-        return [name for name, value in asked.request.document().items() if first[name] != value]
+        # What is not stored cannot be compared; only the fingerprint tells that it differs.
+        wanted = replace(asked.request, quote=None, items=(), signals=NO_SIGNALS).document()
+        return [name for name in {**first, **wanted} if first.get(name) != wanted.get(name)]
 
     return await answer_duplicate(
         resources,
@@ -158,7 +201,7 @@ async def _answer_duplicate(
 
 
 def as_requested(payment: Payment) -> PurchaseRequest:
-    """Return the request that opened a payment."""
+    """Return the request that opened a payment, as far as it is stored."""
     return PurchaseRequest(
         amount=payment.amount,
         currency=payment.currency,
@@ -169,33 +212,55 @@ def as_requested(payment: Payment) -> PurchaseRequest:
         description=payment.description,
         metadata=payment.metadata,
         capture_method=payment.capture_method,
+        kind=payment.kind,
     )
 
 
-def _facts(merchant_id: UUID, request: PurchaseRequest) -> Purchase:
+def _facts(
+    resources: Resources, merchant: Merchant, request: PurchaseRequest, at: datetime
+) -> Facts:
     """Return what fraud prevention may know."""
-    return Purchase(
-        merchant_id=merchant_id,
+    signals = request.signals
+    values = values_of(
+        Identity(
+            buyer_id=request.buyer_id,
+            card_fingerprint=signals.card_fingerprint,
+            card_bin=signals.card_bin,
+            email=signals.email,
+            ip=signals.ip,
+            device_id=signals.device_id,
+            custom=tuple(signals.velocity_keys.items()),
+        )
+    )
+    return Facts(
+        merchant_id=merchant.merchant_id,
         amount=request.amount,
         currency=request.currency,
+        amount_ref=merchant.reference_amount(request.amount, request.currency, at.date()),
+        kind=request.kind,
+        capture_method=str(request.capture_method),
         buyer_id=request.buyer_id,
-        buyer_role=request.buyer_role,
-        reference=request.reference,
-        metadata=request.metadata,
+        buyer_role=str(request.buyer_role),
+        account_created_at=signals.account_created_at,
+        email_domain=values.get("email_domain"),
+        card_bin=signals.card_bin,
+        card_country=signals.card_country,
+        ip_country=signals.ip_country,
+        keys=resources.fraud.keys.keys(merchant.merchant_id, values),
+        later_keys=resources.fraud.keys.later_keys(merchant.merchant_id, values),
     )
 
 
 def _candidate(
-    resources: Resources, merchant_id: UUID, asked: Asked, gateway_name: str, decision: Decision
+    resources: Resources, merchant: Merchant, asked: Asked, gateway: Gateway, at: datetime
 ) -> Candidate:
-    """Compose the payment as it will be when it is opened, and everything written with it."""
-    request, blocked = asked.request, decision.verdict is Verdict.BLOCK
-    at = resources.database.now()
+    """Compose the payment as it will be if nothing speaks against it."""
+    request, merchant_id = asked.request, merchant.merchant_id
     payment = Payment(
         merchant_id=merchant_id,
         payment_id=new_id(),
         idempotency_key=asked.key,
-        status=Status.BLOCKED if blocked else Status.PENDING,
+        status=Status.PENDING,
         version=1,
         amount=request.amount,
         currency=request.currency,
@@ -205,64 +270,49 @@ def _candidate(
         amount_refunded=0,
         amount_late=0,
         capture_method=request.capture_method,
+        kind=request.kind,
         buyer_id=request.buyer_id,
         buyer_role=request.buyer_role,
         payment_method=request.payment_method,
         reference=request.reference,
         description=request.description,
         metadata=request.metadata,
-        gateway=gateway_name,
+        gateway=gateway.name,
         gateway_id=None,
-        failure_reason="blocked" if blocked else None,
+        failure_reason=None,
         failure_code=None,
         next_action=None,
         completion_hook=None if resources.settler.hook is None else resources.settler.hook.name,
         created_at=at,
         updated_at=at,
-        finished_at=at if blocked else None,
-        timeline=(_opened_event(request.amount, at, blocked=blocked),),
+        finished_at=None,
     )
+    facts = _facts(resources, merchant, request, at)
+    alone_max = resources.settings.fraud_four_eyes_amount_ref
     return Candidate(
         payment=payment,
         fingerprint=asked.fingerprint,
         gateway_reference=gateway_reference(merchant_id, asked.key),
-        decision=decision,
-        answer=purchase_answer(payment) if blocked else None,
+        facts=facts,
+        # What it is worth is not known without a rate: two look at it.
+        approvals_needed=1 if (facts.amount_ref or alone_max) < alone_max else 2,
+        can_authenticate=gateway.capabilities.authentication,
     )
 
 
-def _opened_event(amount: int, at: datetime, *, blocked: bool) -> Event:
-    """Return the first event, as the opening statement writes it."""
-    return Event(
-        sequence=1,
-        type="payment.blocked" if blocked else "payment.opened",
-        from_status=NEW,
-        to_status=Status.BLOCKED if blocked else Status.PENDING,
-        amount=amount,
-        authorized_delta=0,
-        captured_delta=0,
-        refunded_delta=0,
-        late_delta=0,
-        reason="blocked" if blocked else None,
-        actor="request",
-        data={},
-        occurred_at=at,
-    )
-
-
-def _attempt(candidate: Candidate) -> Attempt:
+def _attempt(judged: Judged) -> Attempt:
     """Return the first attempt, as the opening statement wrote it."""
-    payment = candidate.payment
+    payment = judged.payment
     return Attempt(
         payment_id=payment.payment_id,
         attempt_no=1,
         operation="charge",
-        reference=candidate.gateway_reference,
+        reference=judged.candidate.gateway_reference,
         idempotency_key=None,
         amount=payment.amount,
         final=True,
         ends_in=None,
-        data={},
+        data=judged.attempt_data,
         state="open",
         outcome=None,
         recover_at=None,

@@ -1,144 +1,3 @@
--- name: open_payments
--- Opens purchases of one merchant: claims each key and writes payment, attempt, fraud log, event
--- and metrics. One row for each input: created_at is null when the key was taken already, and
--- terms_missing says that the buyer has not accepted the merchant's terms (then nothing is kept).
-WITH input AS MATERIALIZED (
-    SELECT
-        u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.amount, u.currency,
-        u.exponent, u.capture_method, u.buyer_id, u.buyer_role, u.payment_method, u.reference,
-        u.description, u.metadata, u.gateway_reference, u.failure_reason, u.log_id, u.decision,
-        u.rules, u.facts, u.response_status, u.response_type, u.response_body, u.created_at
-    FROM unnest(
-        :payment_ids::uuid[], :idempotency_keys::text[], :fingerprints::bytea[], :statuses::text[],
-        :amounts::bigint[], :currencies::text[], :exponents::smallint[], :capture_methods::text[],
-        :buyer_ids::text[], :buyer_roles::text[], :payment_methods::text[], :references::text[],
-        :descriptions::text[], :metadatas::text[], :gateway_references::bytea[],
-        :failure_reasons::text[], :log_ids::uuid[], :decisions::text[], :rules::text[],
-        :facts::text[], :response_statuses::smallint[], :response_types::text[],
-        :response_bodies::bytea[], :created_ats::timestamptz[]
-    ) AS u (
-        payment_id, idempotency_key, fingerprint, status,
-        amount, currency, exponent, capture_method,
-        buyer_id, buyer_role, payment_method, reference,
-        description, metadata, gateway_reference,
-        failure_reason, log_id, decision, rules,
-        facts, response_status, response_type,
-        response_body, created_at
-    )
-),
-admitted AS (
-    SELECT i.payment_id
-    FROM input i
-    JOIN merchants m ON m.merchant_id = :merchant_id::uuid
-    WHERE m.terms_version IS NULL OR EXISTS (
-        SELECT FROM terms_acceptance t
-        WHERE t.merchant_id = :merchant_id AND t.buyer_id = i.buyer_id
-            AND t.terms_version = m.terms_version
-        -- An offset keeps it a look-up for each row, where all of the merchant's could be read.
-        OFFSET 0
-    )
-),
-opened AS (
-    INSERT INTO payments (
-        merchant_id, payment_id, idempotency_key, status, amount, currency, exponent,
-        capture_method, buyer_id, buyer_role, payment_method, reference, description, metadata,
-        gateway, failure_reason, completion_hook, created_at, updated_at, finished_at
-    )
-    SELECT
-        :merchant_id, i.payment_id, i.idempotency_key, i.status, i.amount, i.currency, i.exponent,
-        i.capture_method, i.buyer_id, i.buyer_role, i.payment_method, i.reference, i.description,
-        i.metadata::jsonb, :gateway::text, i.failure_reason, :completion_hook::text, i.created_at,
-        i.created_at, CASE WHEN i.status = 'blocked' THEN i.created_at END
-    FROM input i
-    WHERE (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS TRUE
-    -- A key that a capture or a cancellation holds, its claim purged long ago, is taken as well.
-    AND NOT EXISTS (
-        SELECT FROM payment_attempts t
-        WHERE t.merchant_id = :merchant_id AND t.idempotency_key = i.idempotency_key
-        OFFSET 0
-    )
-    -- In the order of the keys, so that two batches that share keys never wait for each other.
-    ORDER BY i.idempotency_key
-    ON CONFLICT (idempotency_key, merchant_id) DO NOTHING
-    RETURNING payment_id
-),
--- "IS TRUE" keeps it a look-up in a hash table, where a join of two lists would be quadratic.
-fresh AS MATERIALIZED (
-    SELECT
-        i.payment_id, i.idempotency_key, i.fingerprint, i.status, i.amount, i.currency,
-        i.exponent, i.capture_method, i.buyer_id, i.buyer_role, i.payment_method, i.reference,
-        i.description, i.metadata, i.gateway_reference, i.failure_reason, i.log_id, i.decision,
-        i.rules, i.facts, i.response_status, i.response_type, i.response_body, i.created_at
-    FROM input i
-    WHERE (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE
-),
-claimed AS (
-    -- A conflict here is a key in flight for another operation: the whole row must fail.
-    INSERT INTO payment_idempotency (
-        merchant_id, idempotency_key, operation, fingerprint, payment_id, attempt_no,
-        response_status, response_type, response_body, created_at, answered_at
-    )
-    SELECT
-        :merchant_id, i.idempotency_key, 'purchase', i.fingerprint, i.payment_id, 1,
-        i.response_status, i.response_type, i.response_body, i.created_at,
-        CASE WHEN i.response_status IS NOT NULL THEN i.created_at END
-    FROM fresh i
-),
-attempted AS (
-    INSERT INTO payment_attempts (
-        merchant_id, payment_id, attempt_no, operation, reference, amount, state, recover_at,
-        created_at
-    )
-    SELECT
-        :merchant_id, i.payment_id, 1, 'charge', i.gateway_reference, i.amount, 'open',
-        now() + make_interval(secs => :recover_ms::bigint / 1000.0), i.created_at
-    FROM fresh i
-    WHERE i.status = 'pending'
-),
-logged AS (
-    INSERT INTO fraud_prevention_logs (
-        merchant_id, log_id, payment_id, decision, rules, facts, created_at
-    )
-    SELECT
-        :merchant_id, i.log_id, i.payment_id, i.decision, i.rules::jsonb, i.facts::jsonb,
-        i.created_at
-    FROM fresh i
-),
-happened AS (
-    INSERT INTO payment_events (
-        merchant_id, payment_id, sequence, type, from_status, to_status, amount, reason, actor,
-        occurred_at
-    )
-    SELECT
-        :merchant_id, i.payment_id, 1, 'payment.' || CASE i.status
-            WHEN 'pending' THEN 'opened' ELSE i.status END,
-        'new', i.status, i.amount, i.failure_reason, 'request', i.created_at
-    FROM fresh i
-),
-counted AS (
-    INSERT INTO payment_metrics (
-        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
-    )
-    SELECT
-        :merchant_id, date_trunc('minute', i.created_at), 'payment.' || CASE i.status
-            WHEN 'pending' THEN 'opened' ELSE i.status END,
-        i.buyer_role, i.currency, :gateway, coalesce(i.failure_reason, ''), :slot::smallint,
-        count(*), sum(i.amount)
-    FROM fresh i
-    GROUP BY 2, 3, 4, 5, 7
-    ORDER BY 2, 3, 4, 5, 7
-    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
-    DO UPDATE SET
-        count = payment_metrics.count + excluded.count,
-        amount = payment_metrics.amount + excluded.amount
-)
-SELECT
-    i.payment_id,
-    (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE AS opened,
-    (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS NOT TRUE AS terms_missing,
-    clock_timestamp() AS database_now
-FROM input i;
-
 -- name: settle_payments
 -- Moves payments of one merchant by one step each, and with the move writes event, attempt, stored
 -- answers, outbox and metrics. Guarded by status and version: a payment that has no row in the
@@ -219,7 +78,9 @@ attempted AS (
             THEN now() + make_interval(secs => m.recover_ms / 1000.0) END,
         finished_at = CASE WHEN m.closes OR m.attempt_state = 'done' THEN m.occurred_at END
     FROM moved m
-    WHERE t.merchant_id = m.merchant_id AND t.payment_id = m.payment_id AND t.state <> 'done'
+    WHERE t.merchant_id = m.merchant_id AND t.payment_id = m.payment_id
+        -- "IS TRUE" keeps it off the index of all that is watched, which no payment leads into.
+        AND (t.state <> 'done') IS TRUE
         AND (t.attempt_no = m.attempt_no OR m.closes)
 ),
 answers AS MATERIALIZED (
@@ -241,6 +102,45 @@ answered AS (
     FROM answers w
     WHERE k.merchant_id = w.merchant_id AND k.idempotency_key = w.idempotency_key
         AND k.response_status IS NULL
+),
+-- The purchase has an outcome: it is counted under the keys that it was opened with.
+ended AS MATERIALIZED (
+    SELECT
+        m.merchant_id, m.payment_id, m.occurred_at, a.amount_ref, k.key,
+        CASE m.to_status WHEN 'failed' THEN 'declined' ELSE 'succeeded' END AS outcome
+    FROM moved m
+    JOIN velocity_attempts a ON a.merchant_id = m.merchant_id AND a.payment_id = m.payment_id
+    CROSS JOIN LATERAL unnest(a.keys) AS k (key)
+    -- The first good end, or the issuer's no; a gateway that could not be reached is neither.
+    WHERE (m.to_status IN ('authorized', 'succeeded')
+            AND m.from_status NOT IN ('authorized', 'succeeded'))
+        OR (m.to_status = 'failed' AND m.from_status <> 'failed'
+            AND m.event_reason NOT IN ('gateway_unavailable', 'processing_error'))
+),
+entered AS (
+    INSERT INTO velocity_entries (
+        merchant_id, key, outcome, occurred_at, payment_id, amount_ref
+    )
+    SELECT e.merchant_id, e.key, e.outcome, e.occurred_at, e.payment_id, e.amount_ref
+    FROM ended e
+    ON CONFLICT (merchant_id, key, outcome, occurred_at, payment_id) DO NOTHING
+),
+profiled AS (
+    INSERT INTO velocity_profiles AS v (
+        merchant_id, key, first_at, last_at, succeeded, declined, sum_ref
+    )
+    SELECT
+        e.merchant_id, e.key, min(e.occurred_at), max(e.occurred_at),
+        count(*) FILTER (WHERE e.outcome = 'succeeded'),
+        count(*) FILTER (WHERE e.outcome = 'declined'),
+        coalesce(sum(e.amount_ref) FILTER (WHERE e.outcome = 'succeeded'), 0)
+    FROM ended e
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+    ON CONFLICT (merchant_id, key) DO UPDATE SET
+        succeeded = v.succeeded + excluded.succeeded,
+        declined = v.declined + excluded.declined,
+        sum_ref = v.sum_ref + excluded.sum_ref
 ),
 staged AS (
     INSERT INTO outbox (merchant_id, message_id, topic, payment_id, payload, created_at)
@@ -338,7 +238,8 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 SELECT
     p.merchant_id, p.payment_id, p.idempotency_key, p.status, p.version, p.amount, p.currency,
     p.exponent, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_late,
-    p.capture_method, p.buyer_id, p.buyer_role, p.payment_method, p.reference, p.description,
+    p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
+    p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.created_at, p.updated_at, p.finished_at
 FROM payments p
@@ -361,7 +262,8 @@ LIMIT :rows_max::integer;
 SELECT
     p.merchant_id, p.payment_id, p.idempotency_key, p.status, p.version, p.amount, p.currency,
     p.exponent, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_late,
-    p.capture_method, p.buyer_id, p.buyer_role, p.payment_method, p.reference, p.description,
+    p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
+    p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.created_at, p.updated_at, p.finished_at
 FROM payments p

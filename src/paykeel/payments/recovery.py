@@ -120,7 +120,7 @@ async def _outcome(
     if payment.status in TERMINAL and attempt.operation != "refund":
         return Unknown("ended")  # Only giving back still makes sense after the end.
     if attempt.operation == "charge":
-        return await charge(resources, gateway, payment, attempt.reference)
+        return await charge(resources, gateway, payment, attempt)
     return await perform(resources, gateway, payment, attempt)
 
 

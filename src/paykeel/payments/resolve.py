@@ -12,6 +12,7 @@ from paykeel.money import Money
 from paykeel.payments.moves import Attempt, Move
 from paykeel.payments.operations import Operation, open_operation, perform
 from paykeel.payments.settle import SQL
+from paykeel.payments.states import Status
 from paykeel.payments.steps import step_for
 from paykeel.texts import check_text
 
@@ -92,6 +93,11 @@ async def resolve(
     check_text(operator, "operator", OPERATOR_CHARACTERS_MAX)
     check_text(evidence, "evidence", EVIDENCE_CHARACTERS_MAX)
     payment = await resources.settler.get(merchant_id, payment_id)
+    if payment.status is Status.IN_REVIEW:
+        raise IllegalTransition(
+            "This payment is held for a person and was never sent; approve or reject it.",
+            status=str(payment.status),
+        )
     actor, data = f"operator:{operator}", {"evidence": evidence}
     match decision:
         case Resolution.ACCEPT_LATE:

@@ -11,7 +11,7 @@ from paykeel.payments.complete import complete
 from paykeel.payments.listing import ROWS_MAX, Page, PaymentFilter, list_payments
 from paykeel.payments.model import Event
 from paykeel.payments.notices import take_notice
-from paykeel.payments.open import Opener
+from paykeel.payments.open import Limits, Opener
 from paykeel.payments.purchase import purchase
 from paykeel.payments.recovery import sweep
 from paykeel.payments.resolve import Resolution, Stuck, list_stuck, resolve
@@ -54,11 +54,14 @@ class PaymentService:
         hook: CompletionHook | None,
     ) -> None:
         """Take the parts; ``core.py`` does this."""
-        limits = {
-            "rows_max": settings.batch_rows_max,
-            "lanes": settings.batch_lanes,
-            "queue_max": settings.queue_rows_max,
-        }
+        limits = Limits(
+            rows_max=settings.batch_rows_max,
+            lanes=settings.batch_lanes,
+            queue_max=settings.queue_rows_max,
+            recover_ms=settings.gateway_ms_max + settings.recovery_grace_ms,
+            lock_ms_max=settings.fraud_lock_ms_max,
+            review_ms=settings.fraud_review_ms,
+        )
         self._resources = Resources(
             settings=settings,
             database=database,
@@ -67,14 +70,23 @@ class PaymentService:
             fraud=fraud,
             idempotency=idempotency,
             opener=Opener(
-                database,
-                hook_name=None if hook is None else hook.name,
-                recover_ms=settings.gateway_ms_max + settings.recovery_grace_ms,
-                **limits,
+                database, fraud, hook_name=None if hook is None else hook.name, limits=limits
             ),
-            settler=Settler(database, hook, hook_ms_max=settings.completion_hook_ms_max, **limits),
+            settler=Settler(
+                database,
+                hook,
+                hook_ms_max=settings.completion_hook_ms_max,
+                rows_max=limits.rows_max,
+                lanes=limits.lanes,
+                queue_max=limits.queue_max,
+            ),
             waiting=WaitingRoom(settings.duplicate_waiters_max),
         )
+
+    @property
+    def resources(self) -> Resources:
+        """What the stories of this room work with, for the other services of the room."""
+        return self._resources
 
     async def purchase(
         self, request: PurchaseRequest, *, merchant_id: UUID, idempotency_key: str

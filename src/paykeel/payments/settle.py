@@ -105,11 +105,16 @@ class Settler:
             NotFound: This merchant has none such.
         """
         payment = await self.get(merchant_id, attempt.payment_id)
-        rows = await self._database.fetch(
-            SQL["get_attempts"], merchant_id=merchant_id, payment_id=attempt.payment_id
-        )
-        found = (Attempt(**row) for row in rows if row["attempt_no"] == attempt.attempt_no)
+        attempts = await self.attempts(merchant_id, attempt.payment_id)
+        found = (one for one in attempts if one.attempt_no == attempt.attempt_no)
         return payment, next(found, attempt)
+
+    async def attempts(self, merchant_id: UUID, payment_id: UUID) -> list[Attempt]:
+        """Read the attempts of a payment, in order."""
+        rows = await self._database.fetch(
+            SQL["get_attempts"], merchant_id=merchant_id, payment_id=payment_id
+        )
+        return [Attempt(**row) for row in rows]
 
     async def settle(
         self,

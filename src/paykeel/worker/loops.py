@@ -1,4 +1,4 @@
-"""Recovery and purge, each in a loop of its own that no failure ends."""
+"""Recovery, reviews, purge, alerts and sealing, each in a loop of its own that no failure ends."""
 
 from __future__ import annotations
 
@@ -28,15 +28,45 @@ class Worker:
         settings = self._core.settings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat("recovery", self.sweep, settings.recovery_interval_ms))
+            group.create_task(
+                self._repeat("reviews", self.expire_reviews, settings.recovery_interval_ms)
+            )
             group.create_task(self._repeat("purge", self.purge, settings.purge_interval_ms))
+            group.create_task(
+                self._repeat("velocity", self.purge_velocity, settings.purge_interval_ms)
+            )
+            group.create_task(self._repeat("lists", self.purge_lists, settings.purge_interval_ms))
+            group.create_task(self._repeat("alerts", self.watch, settings.fraud_alert_interval_ms))
+            group.create_task(self._repeat("seal", self.seal, settings.sealing_interval_ms))
 
     async def sweep(self) -> int:
         """Look once at every attempt that is due; return how many were looked at."""
         return await self._core.payments.sweep()
 
+    async def expire_reviews(self) -> int:
+        """End the payments that nobody reviewed in time; return how many it was."""
+        return await self._core.reviews.expire_overdue()
+
     async def purge(self) -> int:
         """Remove stored answers that are past their time; return how many."""
         return await self._core.idempotency.purge(self._core.settings.answer_retention_days)
+
+    async def purge_velocity(self) -> int:
+        """Remove what no window of fraud prevention reaches back to any more; return how much."""
+        return await self._core.fraud.purge()
+
+    async def purge_lists(self) -> int:
+        """Remove what has expired from the lists of fraud prevention; return how many."""
+        return await self._core.fraud_lists.purge()
+
+    async def watch(self) -> int:
+        """Find and count alerts once; a full batch, as long as some of the past waits."""
+        return self._core.settings.recovery_batch_rows if await self._core.alerts.look() else 0
+
+    async def seal(self) -> int:
+        """Seal what is new; a pass leaves nothing over, so none has to follow at once."""
+        await self._core.sealing.seal_all()
+        return 0
 
     async def _repeat(
         self, name: str, once: Callable[[], Awaitable[int]], interval_ms: int

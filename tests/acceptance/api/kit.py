@@ -13,6 +13,7 @@ import httpx
 from paykeel import Paykeel
 from paykeel.api import build_app
 from paykeel.merchants.keys import Scope
+from tests.rates import give_rates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,6 +93,7 @@ async def calling(
     """Open the API of an open Paykeel to a new merchant with a key that may do everything."""
     app = build_app(paykeel, access_log=access_log)
     merchant = await paykeel.merchants.create("Harbour Market", mode)
+    await give_rates(paykeel, merchant.merchant_id)
     _, secret = await paykeel.keys.create(merchant.merchant_id, "tests", ALL_SCOPES)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:

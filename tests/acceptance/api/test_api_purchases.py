@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paykeel import Paykeel, Rule, Verdict
+from paykeel import Paykeel
 from tests.acceptance.api.kit import Api, calling, problem_of, purchase
 from tests.conftest import settings_for
+from tests.rulesets import enforce, rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import asyncpg
 
     from tests.servers import Urls
 
@@ -199,12 +202,13 @@ async def test_each_wrong_field_has_its_own_code(api: Api) -> None:
     assert (await api.read("/v1/payments")).json()["data"] == []
 
 
-async def test_a_block_never_tells_which_rule(urls: Urls) -> None:
-    rule = Rule("no_large_amounts", lambda p: Verdict.BLOCK if p.amount > 99 else Verdict.ALLOW)
+async def test_a_block_never_tells_which_rule(urls: Urls, admin: asyncpg.Connection) -> None:
+    document = {"ruleset": "small", "rules": [rule("no_large", "payment.amount > 99")]}
     async with (
-        Paykeel.open(settings_for(urls), fraud_rules=[rule]) as paykeel,
+        Paykeel.open(settings_for(urls)) as paykeel,
         calling(paykeel, access_log=False) as api,
     ):
+        await enforce(paykeel, admin, api.merchant_id, document)
         first, second = await api.buy("blocked"), await api.buy("blocked")
         problem = problem_of(first, 402, "payment_blocked")
         assert second.content == first.content

@@ -141,6 +141,8 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
             step.result = "durable, in a folder of its own"
         with show.step("Create a merchant and an API key"):
             merchant = await core.merchants.create("Harbour Market", "test")
+            with files("paykeel.cli.demo").joinpath("rates.csv").open("rb") as rates:
+                await core.merchants.import_rates(merchant.merchant_id, rates, author="demo")
             scopes = ("purchases:write", "payments:read", "payments:write")
             _, secret = await core.keys.create(merchant.merchant_id, "demo", scopes)
         service = Service(free_port(), folder / "service.log", {})

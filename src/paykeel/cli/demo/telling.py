@@ -79,11 +79,13 @@ def show_end(out: Output, show: Show, data_dir: Path | None, *, ok: bool) -> Non
     orders = Path("examples", "orders.csv")
     if not orders.exists():
         orders = Path(str(files("paykeel.cli.demo").joinpath("orders.csv")))
-    out.line(_NEXT.format(orders=orders))
+    rates = orders.with_name("rates.csv")
+    out.line(_NEXT.format(orders=orders, rates=rates))
 
 
 _NEXT = """\
   paykeel merchants create "My shop"                  # the embedded server starts by itself
+  paykeel merchants rates import {rates}              # without a rate, a person must look
   paykeel purchase --from {orders}
   paykeel payments list && paykeel audit && paykeel doctor
 

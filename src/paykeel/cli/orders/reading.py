@@ -15,9 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 from paykeel.cardnumbers import holds_card_number
 from paykeel.cli.orders.model import Order, Reject, key_for, request_from_cells, shown
 from paykeel.errors import InvalidField, InvalidInput
+from paykeel.payments.metadata import METADATA_ENTRIES_MAX, METADATA_KEY_CHARACTERS_MAX
 from paykeel.payments.model import (
-    METADATA_ENTRIES_MAX,
-    METADATA_KEY_CHARACTERS_MAX,
     PurchaseRequest,
 )
 from paykeel.texts import check_text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import assert_never
 
 from paykeel.errors import InvalidField
@@ -86,6 +87,8 @@ def ask_charge(
     elif script is None:
         code = "unknown_payment_method"
     step = script.charge if script is not None else Step()
+    if request.authenticate and step.end is End.SUCCEEDS:
+        step = replace(step, end=End.NEEDS_ACTION)
     refusal = _refusal(request, code)
     answer: Answer
     later: Answer | None = None
@@ -112,6 +115,7 @@ def ask_charge(
             request.description or "",
             request.merchant_id,
             request.idempotency_key,
+            *(["authenticate"] if request.authenticate else []),
         ),
         amount=request.amount.minor,
         currency=request.amount.currency,

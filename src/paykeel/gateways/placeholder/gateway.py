@@ -94,7 +94,9 @@ class PlaceholderGateway:
     ) -> None:
         """Take a pool, which :meth:`close` closes; :meth:`open` is the usual way."""
         self._options = options
-        self._capabilities = Capabilities(live=False, processing_ms_max=options.processing_ms_max)
+        self._capabilities = Capabilities(
+            live=False, authentication=True, processing_ms_max=options.processing_ms_max
+        )
         self._books = _books(database, options)
         self._secret = webhook_secret
         self._clock = clock or SystemClock()

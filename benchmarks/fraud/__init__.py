@@ -1,0 +1,1 @@
+"""The fraud benchmark: a published simulation made anew, and what Paykeel finds in it."""

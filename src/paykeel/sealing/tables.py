@@ -1,0 +1,29 @@
+"""Which tables are sealed, and what of them stands beside the chain.
+
+A table joins by one entry here and the five statements with its chain's name in ``queries.sql``. It
+must be append-only, and its primary key ``merchant_id`` and a UUIDv7 that the process makes shortly
+before it writes the row. Every column is chained unless it is named in ``beside``, so a column that
+is added and forgotten here is protected and not left out.
+
+Personal data is best kept out of a sealed table: a table of its own holds the clear value and its
+salt, and may be erased, while the sealed row has the hash (``canonical.salted_hash``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTable:
+    """A table whose rows are sealed."""
+
+    #: The chain's name; it is hashed with every row, and never changes.
+    chain: str
+    table: str
+    #: Columns that may change or be erased without breaking the chain.
+    beside: frozenset[str] = field(default=frozenset())
+
+
+#: All of them, in the order in which they are sealed.
+TABLES = (SealedTable("fraud", "fraud_prevention_logs"),)

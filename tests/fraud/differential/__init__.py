@@ -1,0 +1,1 @@
+"""Two engines for one language must say the same: it is what keeps the way to another one open."""

@@ -1,0 +1,1 @@
+"""Rules, expressions and judgements, without a database."""
