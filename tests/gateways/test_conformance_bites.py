@@ -208,6 +208,13 @@ class SaysReservedForMoved(PlaceholderGateway):
         return Succeeded(outcome.amount) if isinstance(outcome, Authorized) else outcome
 
 
+class NeverAuthenticates(PlaceholderGateway):
+    """Says that it can, and charges at once."""
+
+    async def charge(self, request: ChargeRequest, deadline_ms: int) -> Outcome:
+        return await super().charge(replace(request, authenticate=False), deadline_ms)
+
+
 class SendsBuyersNowhere(PlaceholderGateway):
     """Asks for a step without saying where."""
 
@@ -271,6 +278,7 @@ BROKEN: tuple[tuple[type[PlaceholderGateway], tuple[str, ...]], ...] = (
     (VoidsAnything, ("void_after_capture_is_refused",)),
     (SaysReservedForMoved, ("reservations_are_reserved",)),
     (SendsBuyersNowhere, ("actions_have_a_shape",)),
+    (NeverAuthenticates, ("authentication_is_asked_for",)),
     (CallsPendingDone, ("pending_settles",)),
     (PromisesNonsense, ("capabilities_make_sense",)),
 )

@@ -260,6 +260,18 @@ async def actions_have_a_shape(gateway: Gateway, bench: Bench) -> None:
         await _moved(bench, request.reference, 1 if kind is Succeeded else 0)
 
 
+async def authentication_is_asked_for(gateway: Gateway, bench: Bench) -> None:
+    """Whoever says that it can has the buyer authenticate when asked to, and moves nothing yet."""
+    if not gateway.capabilities.authentication:
+        raise NotScripted("the gateway cannot ask for authentication")
+    method = scripted(await bench.script(Behaviour.SUCCEEDS), "a success")
+    plain = charge_request(method, currency=bench.currencies[0])
+    request = replace(plain, authenticate=True)
+    outcome = await pay(gateway, bench, request)
+    require(isinstance(outcome, RequiresAction), f"asked to authenticate, it said {outcome!r}")
+    await _moved(bench, request.reference, 0)
+
+
 async def pending_settles(gateway: Gateway, bench: Bench) -> None:
     """What the gateway will know later is ``Pending`` first, and then what it came to."""
     ends = {

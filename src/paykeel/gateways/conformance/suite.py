@@ -35,6 +35,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
             charges.echo_is_the_gateways,
             charges.declines_are_mapped,
             charges.actions_have_a_shape,
+            charges.authentication_is_asked_for,
             charges.pending_settles,
             charges.reservations_are_reserved,
             follow_ups.captures_in_full,
@@ -144,6 +145,10 @@ class GatewayConformance:
     async def test_actions_have_a_shape(self, gateway: Gateway, bench: Bench) -> None:
         """A required action can be followed, moves nothing, and ends as the buyer ends it."""
         await charges.actions_have_a_shape(gateway, bench)
+
+    async def test_authentication_is_asked_for(self, gateway: Gateway, bench: Bench) -> None:
+        """Whoever says that it can has the buyer authenticate when asked to."""
+        await charges.authentication_is_asked_for(gateway, bench)
 
     async def test_pending_settles(self, gateway: Gateway, bench: Bench) -> None:
         """What the gateway will know later is ``Pending`` first, and then what it came to."""
