@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from paykeel.cardnumbers import refuse_card_numbers
 from paykeel.errors import InvalidField
+
+PERSON_CHARACTERS_MAX = 100
 
 
 def check_text(value: object, name: str, characters_max: int) -> str:
@@ -23,6 +27,46 @@ def check_text(value: object, name: str, characters_max: int) -> str:
         check_storable(value, name)
     refuse_card_numbers(value, name)
     return value
+
+
+def check_trimmed(value: object, name: str, characters_max: int) -> str:
+    """Return a text by which something is recognised: nothing before or after it, nothing unseen.
+
+    Raises:
+        InvalidField: ``text_not_trimmed``, or as :func:`check_text`.
+    """
+    text = check_text(value, name, characters_max)
+    if text != text.strip() or not text.isprintable():
+        raise InvalidField(
+            name, "text_not_trimmed", "No white space at either end, and nothing invisible."
+        )
+    return text
+
+
+def check_person(value: object, name: str) -> str:
+    """Return a person's name in one spelling, of 100 characters at most.
+
+    Full-width letters are plain ones, accents are part of their letter, white space is one space,
+    and nothing invisible is left.
+
+    Raises:
+        InvalidField: As :func:`check_text`.
+
+    >>> check_person("  \uff21da\u200b   Lindqvist ", "operator")
+    'Ada Lindqvist'
+    """
+    text = unicodedata.normalize("NFKC", check_text(value, name, PERSON_CHARACTERS_MAX))
+    seen = "".join(one for one in text if unicodedata.category(one) != "Cf")
+    return check_text(" ".join(seen.split()), name, PERSON_CHARACTERS_MAX)
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Say whether two names that were checked are one person's.
+
+    >>> is_same_person("Ada", "ADA"), is_same_person("stra\u00dfe", "STRASSE")
+    (True, True)
+    """
+    return one.casefold() == other.casefold()
 
 
 def check_storable(value: str, name: str) -> None:

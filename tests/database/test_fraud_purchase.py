@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from paykeel import Item, Paykeel, Signals
 from paykeel.errors import InvalidField, VelocityBusy
 from paykeel.fraud.keys import claim_key
+from paykeel.fraud.lists import read_entry
 from paykeel.fraud.quotes import Offer
 from tests.conftest import settings_for
 from tests.database.helpers import ask, audited, buy, moved
@@ -185,8 +187,23 @@ async def test_without_a_rate_a_person_decides(
     payment = await buy(judging, shop, currency="JPY")
     assert payment.status == "in_review"
     (log,) = await decisions(admin)
-    assert log["reasons"] == ["not_judged"]
+    assert log["reasons"] == ["not_judged", "rate_missing"]
     assert json.loads(log["facts"])["payment.amount_ref"] == {"capped": True}
+
+
+async def test_without_a_rate_nothing_allows(
+    judging: Paykeel, shop: Merchant, admin: asyncpg.Connection
+) -> None:
+    """Whatever the rules name, and whoever is on the allow list."""
+    document = {"ruleset": "plain", "rules": [rule("never", "payment.amount > 1000000")]}
+    await enforce(judging, admin, shop.merchant_id, document)
+    entry = read_entry({"kind": "buyer", "value": "agent-7", "reason": "known"}, datetime.now(UTC))
+    await judging.fraud_lists.add(shop.merchant_id, "allow", entry, "ann")
+    payment = await buy(judging, shop, currency="JPY")
+    assert payment.status == "in_review"
+    (log,) = await decisions(admin)
+    assert log["reasons"] == ["on_allow_list", "rate_missing"]
+    assert (await buy(judging, shop, "order-18")).status == "succeeded"
 
 
 async def test_a_quarantine_blocks_the_key_until_it_ends(

@@ -70,6 +70,24 @@ def test_what_is_told_is_in_the_fingerprint() -> None:
         ({"card": {"fingerprint": "x" * 129}}, "card.fingerprint", "text_too_long"),
         ({"client": {"ip": "300.1.1.1"}}, "client.ip", "ip_malformed"),
         ({"client": {"ip": 7}}, "client.ip", "text_required"),
+        ({"client": {"ip": "2001:db8::9%eth0"}}, "client.ip", "ip_malformed"),
+        ({"client": {"device_id": "d-1 "}}, "client.device_id", "text_not_trimmed"),
+        ({"card": {"fingerprint": "fp\u200b1"}}, "card.fingerprint", "text_not_trimmed"),
+        (
+            {"buyer": {**PLAIN["buyer"], "email": "a@\uff4dail.example"}},
+            "buyer.email",
+            "email_malformed",
+        ),
+        (
+            {"buyer": {**PLAIN["buyer"], "created_at": "0001-01-01T00:00:00+14:00"}},
+            "buyer.created_at",
+            "instant_malformed",
+        ),
+        (
+            {"buyer": {**PLAIN["buyer"], "created_at": "9999-12-31T23:59:59-14:00"}},
+            "buyer.created_at",
+            "instant_malformed",
+        ),
         ({"client": {"country": "DEU"}}, "client.country", "text_too_long"),
         ({"velocity_keys": {"Seat": "1"}}, "velocity_keys", "name_malformed"),
         ({"velocity_keys": {"seat": ""}}, "velocity_keys.seat", "text_empty"),
@@ -122,6 +140,7 @@ def test_each_mistake_has_its_code(changes: dict[str, Any], field: str, code: st
         {"card": {"fingerprint": "4242424242424242"}},
         {"client": {"device_id": "4242 4242 4242 4242"}},
         {"velocity_keys": {"seat": "4242-4242-4242-4242"}},
+        {"velocity_keys": {"a4111111111111111": "x"}},
         {"items": [{"sku": "4242424242424242", "quantity": 1, "unit_amount": 1}]},
     ],
     ids=str,
@@ -147,7 +166,8 @@ def test_one_instant_has_one_spelling() -> None:
     ("kind", "spellings"),
     [
         ("ip", ["203.0.113.9", "::ffff:203.0.113.9"]),
-        ("ip", ["2001:db8::1", "2001:0DB8:0:0::1"]),
+        ("ip", ["2001:db8::1", "2001:0DB8:0:0::1", "2001:db8::ffff:9"]),
+        ("bin", ["424242", "42424299"]),
         ("ip_network", ["203.0.113.9", "203.0.113.200", "203.0.113.0/24"]),
         ("ip_network", ["2001:db8::1", "2001:db8::ffff:1"]),
         ("email", ["Ann@Example.org", "ann@example.org"]),
@@ -155,6 +175,11 @@ def test_one_instant_has_one_spelling() -> None:
 )
 def test_one_value_has_one_key(kind: str, spellings: list[str]) -> None:
     assert len({normalise(kind, spelling) for spelling in spellings}) == 1
+
+
+def test_an_address_has_no_zone() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        normalise("ip", "2001:db8::9%eth0")
 
 
 def test_keys_differ_by_merchant_kind_value_and_secret() -> None:

@@ -172,6 +172,7 @@ _FIELDS = _all(
         "instant_in_past": "The instant lies in the past",
         "parameter_repeated": "The parameter is given twice",
         "id_malformed": "The id is not one of ours",
+        "text_not_trimmed": "The text has white space at an end, or something invisible",
         "email_malformed": "This is no e-mail address",
         "bin_malformed": "A BIN has six or eight digits",
         "ip_malformed": "This is no IP address",

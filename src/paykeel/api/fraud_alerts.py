@@ -11,7 +11,7 @@ from paykeel.api import fraud_alert_openapi
 from paykeel.api.bodies import read_document
 from paykeel.api.call import call_of
 from paykeel.api.payments import authenticate, payment_id_of
-from paykeel.api.queries import read_page
+from paykeel.api.queries import read_page, read_parameters
 from paykeel.errors import InvalidField, NotFound
 from paykeel.fraud.explaining import decision_document
 from paykeel.merchants.keys import Scope
@@ -86,6 +86,7 @@ class FraudAlertRoutes:
         """Explain why a purchase was judged as it was."""
         core = self._core_of()
         merchant_id = await authenticate(core, call_of(request.scope), Scope.FRAUD_READ)
+        read_parameters(request.scope["query_string"], set())
         said = await core.fraud.explain(merchant_id, payment_id_of(request))
         return Response(encode(decision_document(said)), 200, None, JSON)
 

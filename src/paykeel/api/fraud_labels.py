@@ -10,6 +10,7 @@ from paykeel.api import fraud_label_openapi
 from paykeel.api.bodies import read_document
 from paykeel.api.call import call_of
 from paykeel.api.payments import authenticate, payment_id_of
+from paykeel.api.queries import read_parameters
 from paykeel.errors import InvalidField
 from paykeel.fraud.labels import NewLabel, read_instant
 from paykeel.merchants.keys import Scope
@@ -75,6 +76,7 @@ class FraudLabelRoutes:
         """List a payment's labels, in the order in which they became known."""
         core = self._core_of()
         merchant_id = await authenticate(core, call_of(request.scope), Scope.FRAUD_READ)
+        read_parameters(request.scope["query_string"], set())
         found = await core.labels.list(payment_id_of(request), merchant_id=merchant_id)
         document = {"object": "list", "data": [one.document() for one in found]}
         return Response(encode(document), 200, None, JSON)

@@ -17,6 +17,7 @@ from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
 from paykeel.errors import NotFound, Refused
 from paykeel.fraud.logs import instant_text
+from paykeel.texts import is_same_person
 
 if TYPE_CHECKING:
     from paykeel.db.pool import Connection
@@ -123,10 +124,10 @@ async def approve(
     """
     waiting = await get(connection, merchant_id, activation_id)
     if waiting.approved_by is not None:
-        if same_person(waiting.approved_by, approver) and waiting.place == "live":
+        if is_same_person(waiting.approved_by, approver) and waiting.place == "live":
             return waiting
         raise Refused(f"{waiting.approved_by} has approved this.", code="activation_approved")
-    if same_person(waiting.requested_by, approver):
+    if is_same_person(waiting.requested_by, approver):
         raise Refused(
             f"{waiting.requested_by} asked for this; somebody else approves it.",
             code="second_person_needed",
@@ -142,15 +143,6 @@ async def approve(
         {"merchant_id": merchant_id, "activation_id": activation_id, "approver": approver},
     )
     return await get(connection, merchant_id, activation_id)
-
-
-def same_person(one: str, other: str) -> bool:
-    """Say whether two names are one person's, however they are written.
-
-    >>> same_person("Ann ", "ann"), same_person("Ann", "Anna")
-    (True, False)
-    """
-    return one.strip().casefold() == other.strip().casefold()
 
 
 async def get(connection: Connection, merchant_id: UUID, activation_id: UUID) -> Activation:

@@ -6,6 +6,7 @@ always give the same judgement, which is what lets every logged decision be repl
 - The block list blocks, whatever the rules say; rules are asked all the same, for the log.
 - Of the rules that match, the strongest action counts: block, review, challenge, allow.
 - A rule or list that allows lifts the rules that are ``overridable``, their scores too.
+- Without a rate for the purchase's currency a person looks at it, whatever the rules are.
 - A rule whose attribute is missing does not match. One that fails, or whose attribute was capped,
   does not match either, and the ruleset's ``on_failure`` is done.
 """
@@ -34,8 +35,16 @@ ON_ALLOW_LIST = "on_allow_list"
 ON_WATCH_LIST = "on_watch_list"
 SCORE_OVER_THRESHOLD = "score_over_threshold"
 NOT_JUDGED = "not_judged"
+RATE_MISSING = "rate_missing"
 OWN_REASONS = frozenset(
-    {ON_BLOCK_LIST, ON_ALLOW_LIST, ON_WATCH_LIST, SCORE_OVER_THRESHOLD, NOT_JUDGED}
+    {
+        ON_BLOCK_LIST,
+        ON_ALLOW_LIST,
+        ON_WATCH_LIST,
+        SCORE_OVER_THRESHOLD,
+        NOT_JUDGED,
+        RATE_MISSING,
+    }
 )
 
 Attributes: TypeAlias = "Mapping[str, Given]"
@@ -286,6 +295,10 @@ def judge(compiled: CompiledRuleset, attributes: Attributes) -> Judgement:
         actions.append(Action.BLOCK)
     if not_judged:
         actions.append(compiled.ruleset.on_failure)
+    # What it is worth could have been known: whatever the rules are, and whatever allows.
+    rate_missing = attributes.get("payment.amount_ref") is CAPPED
+    if rate_missing:
+        actions.append(Action.REVIEW)
     reasons = {
         ON_BLOCK_LIST: on_block_list,
         ON_ALLOW_LIST: on_allow_list,
@@ -293,6 +306,7 @@ def judge(compiled: CompiledRuleset, attributes: Attributes) -> Judgement:
         **{rule.reason: True for rule in counted},
         SCORE_OVER_THRESHOLD: by_score is not Action.ALLOW,
         NOT_JUDGED: not_judged,
+        RATE_MISSING: rate_missing,
     }
     return Judgement(
         action=max(actions, key=_strength),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CUSTOM_PREFIX = "custom."
 NETWORK_BITS_V4, NETWORK_BITS_V6 = 24, 64
 SECRET_BYTES_MIN = 16
+BIN_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +68,22 @@ def normalise(kind: str, value: str) -> str:
     Raises:
         ValueError: It is no address, for the kinds ``ip`` and ``ip_network``.
 
-    >>> normalise("ip", "::ffff:203.0.113.9"), normalise("ip_network", "2001:DB8::1")
+    Whoever has one IPv6 address has all of its /64, so it counts as that; and a BIN counts by its
+    first six digits, whether six or eight are told.
+
+    >>> normalise("ip", "::ffff:203.0.113.9"), normalise("ip", "2001:DB8::1")
     ('203.0.113.9', '2001:db8::/64')
     """
     match kind:
         case "email" | "email_domain":
             return value.lower()
+        case "bin":
+            return value[:BIN_DIGITS]
         case "ip":
-            return str(_address(value))
+            address = _address(value)
+            if isinstance(address, ipaddress.IPv6Address):
+                return normalise("ip_network", value)
+            return str(address)
         case "ip_network":
             address = _address(value.partition("/")[0])
             if isinstance(address, ipaddress.IPv4Address):
@@ -86,6 +95,9 @@ def normalise(kind: str, value: str) -> str:
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Read an address; IPv4 that is written as IPv6 counts as what it is."""
+    if "%" in text:
+        message = "an address has no zone here"
+        raise ValueError(message)
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped

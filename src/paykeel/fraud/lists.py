@@ -16,7 +16,7 @@ from paykeel.errors import InvalidField, NotFound
 from paykeel.fraud.catalogue import BUILT_IN_LISTS, FIXED_KINDS
 from paykeel.fraud.keys import normalise
 from paykeel.fraud.logs import instant_text
-from paykeel.texts import check_text
+from paykeel.texts import check_text, check_trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -279,9 +279,11 @@ def spell(kind: str, value: object) -> str:
     >>> spell("ip_network", "203.0.113.77"), spell("ip", "::ffff:203.0.113.9")
     ('203.0.113.0/24', '203.0.113.9')
     """
-    text = check_text(value, "value", VALUE_CHARACTERS_MAX)
+    text = check_trimmed(value, "value", VALUE_CHARACTERS_MAX)
     if kind == "bin" and not _BIN.fullmatch(text):
         raise InvalidField("value", "bin_malformed", "A BIN has six or eight digits.")
+    if kind in {"email", "email_domain"} and not text.rpartition("@")[2].isascii():
+        raise InvalidField("value", "email_malformed", "A domain is ASCII: write xn--….")
     if kind == "email" and text.count("@") != 1:
         raise InvalidField("value", "email_malformed", "An e-mail address has one @.")
     if kind == "email_domain" and "@" in text:

@@ -204,7 +204,7 @@ def _rule(reading: Reading, value: object, path: str, types: Mapping[str, Type])
     if not isinstance(when, str):
         reading.refuse("text_required", f"{path}.when", "An expression is text.")
     message = fields.get("message")
-    if message not in {None, ""}:
+    if message is not None and message != "":
         message = reading.text(message, f"{path}.message", MESSAGE_CHARACTERS_MAX)
     return Rule(
         key=reading.name(fields["key"], f"{path}.key") if "key" in fields else "",

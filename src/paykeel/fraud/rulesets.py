@@ -9,7 +9,6 @@ from paykeel.db.pool import fetch_on
 from paykeel.errors import InvalidField, NotFound, Overloaded
 from paykeel.fraud import activations
 from paykeel.fraud.activations import (
-    AUTHOR_CHARACTERS_MAX,
     SHADOW_DECISIONS_MIN,
     SQL,
     Activation,
@@ -28,7 +27,7 @@ from paykeel.fraud.stored import (
     built_in_stored,
     read_stored,
 )
-from paykeel.texts import check_text
+from paykeel.texts import check_person
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -130,7 +129,7 @@ class Rulesets:
             InvalidField: The author is missing or malformed.
             NotFound: There is no such merchant.
         """
-        check_text(author, "author", AUTHOR_CHARACTERS_MAX)
+        author = check_person(author, "author")
         sha256 = bytes.fromhex(ruleset.sha256)
         named = {"merchant_id": merchant_id, "ruleset": ruleset.name, "sha256": sha256}
         async with self._database.connection() as connection, connection.transaction():
@@ -160,6 +159,8 @@ class Rulesets:
         """
         if (name, version) == (DEFAULT, 0):
             return await asyncio.to_thread(built_in_stored)
+        if not name.isascii() or "\x00" in name:
+            raise NotFound("There is no such ruleset.")
         row = await self._database.fetchrow(
             SQL["get_ruleset"], merchant_id=merchant_id, ruleset=name, ruleset_version=version
         )
@@ -202,7 +203,7 @@ class Rulesets:
             RulesetRefused: It does not compile with this engine.
             Refused: ``evidence_missing``; the message says what to do.
         """
-        check_text(author, "author", AUTHOR_CHARACTERS_MAX)
+        author = check_person(author, "author")
         wanted = await self._usable(merchant_id, name, version)
         async with self._database.connection() as connection, connection.transaction():
             await self._lock(connection, merchant_id)
@@ -222,7 +223,7 @@ class Rulesets:
             NotFound: There is no such activation.
             Refused: ``second_person_needed``, ``activation_approved`` or ``activation_expired``.
         """
-        check_text(approver, "approver", AUTHOR_CHARACTERS_MAX)
+        approver = check_person(approver, "approver")
         async with self._database.connection() as connection, connection.transaction():
             await self._lock(connection, merchant_id)
             approved = await activations.approve(
@@ -240,7 +241,7 @@ class Rulesets:
             NotFound: There is no such version.
             RulesetRefused: It does not compile with this engine.
         """
-        check_text(author, "author", AUTHOR_CHARACTERS_MAX)
+        author = check_person(author, "author")
         wanted = None
         if name is not None and version is not None:
             wanted = await self._usable(merchant_id, name, version)

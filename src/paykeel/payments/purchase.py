@@ -188,7 +188,8 @@ async def _answer_duplicate(
         first = as_requested(payment).document()
         # What is not stored cannot be compared; only the fingerprint tells that it differs.
         wanted = replace(asked.request, quote=None, items=(), signals=NO_SIGNALS).document()
-        return [name for name in {**first, **wanted} if first.get(name) != wanted.get(name)]
+        differing = [n for n in {**first, **wanted} if first.get(n) != wanted.get(n)]
+        return differing or ["signals"]
 
     return await answer_duplicate(
         resources,

@@ -33,17 +33,15 @@ from paykeel.payments.purchase import charge
 from paykeel.payments.review_queue import (
     NOTE_CHARACTERS_MAX,
     SQL,
-    check_person,
     decided,
     get_review,
-    is_same_person,
     list_notes,
 )
 from paykeel.payments.settle import SQL as PAYMENTS
 from paykeel.payments.settle import payment_from_row
 from paykeel.payments.states import Status
 from paykeel.payments.steps import gateway_reference, step_for
-from paykeel.texts import check_text
+from paykeel.texts import check_person, check_text, is_same_person
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -334,9 +332,9 @@ def _step(payment: Payment, ending: Ending, at: datetime) -> Step:
 
 def _values(ending: Ending, step: Step, lane: int) -> dict[str, Any]:
     """Return the arguments of ``end_review`` for an end that nobody asked for under a key."""
-    if step.message is None:
-        message = "the end of a payment is told to the outside"
-        raise RuntimeError(message)
+    if step.message is None or not step.answers:
+        # It was read after somebody else's decision, and the review before it.
+        raise Refused("The review is over.", code="review_decided")
     ((_, answer),) = step.answers
     return {
         "merchant_id": step.before.merchant_id,

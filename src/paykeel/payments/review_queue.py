@@ -12,7 +12,7 @@ from paykeel.clock import new_id
 from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
 from paykeel.errors import InvalidField, NotFound, Refused
-from paykeel.texts import check_text
+from paykeel.texts import check_person, check_text
 
 if TYPE_CHECKING:
     from paykeel.fraud.service import LoggedDecision
@@ -221,24 +221,6 @@ async def add_note(
         await get_review(resources, merchant_id, payment_id)
         raise too_many_notes()
     return Note(**row)
-
-
-def check_person(name: object, field: str) -> str:
-    """Return the name of a person in one spelling of its white space.
-
-    >>> check_person("  Ada   Lindqvist ", "operator")
-    'Ada Lindqvist'
-    """
-    return " ".join(check_text(name, field, OPERATOR_CHARACTERS_MAX).split())
-
-
-def is_same_person(one: str, other: str) -> bool:
-    """Say whether two names are one person's, as the database does that counts approvals.
-
-    >>> is_same_person("Ada", "ADA")
-    True
-    """
-    return one.strip().lower() == other.strip().lower()
 
 
 def decided(review: Review) -> Refused:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from paykeel.cardnumbers import refuse_card_numbers
 from paykeel.errors import InvalidField
 from paykeel.money import AMOUNT_MAX
-from paykeel.texts import check_text
+from paykeel.texts import check_text, check_trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,10 @@ QUANTITY_MAX = 1_000_000
 QUOTE_CHARACTERS_MAX = 2_000
 INSTANT_CHARACTERS_MAX = 40
 
-_EMAIL = re.compile(r"[^\s@\x00]{1,64}@[^\s@.\x00]+(?:\.[^\s@.\x00]+)*")
+#: Domains are ASCII: another script is written as xn--…, so that one domain has one spelling.
+_EMAIL = re.compile(r"[^\s@\x00]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+#: Nobody's account is older, and what follows can be counted with.
+_YEARS = range(1900, 2200)
 _BIN = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -73,7 +77,7 @@ class Signals:
         """Check every field."""
         _check_pattern(self.email, "buyer.email", _EMAIL, "email_malformed", EMAIL_CHARACTERS_MAX)
         at = self.account_created_at
-        if at is not None and at.tzinfo is None:
+        if at is not None and (at.utcoffset() is None or at.year not in _YEARS):
             raise InvalidField(
                 "buyer.created_at", "instant_malformed", "An instant says its offset from UTC."
             )
@@ -84,7 +88,8 @@ class Signals:
         _check_token(self.device_id, "client.device_id")
         if self.ip is not None:
             try:
-                ipaddress.ip_address(check_text(self.ip, "client.ip", 45))
+                # A zone tells interfaces of one machine apart; it would make one address many.
+                ipaddress.ip_address(check_text(self.ip, "client.ip", 45).replace("%", " "))
             except ValueError as error:
                 raise InvalidField(
                     "client.ip", "ip_malformed", "This must be an IPv4 or IPv6 address."
@@ -94,6 +99,7 @@ class Signals:
                 "velocity_keys", "velocity_keys_too_many", f"At most {VELOCITY_KEYS_MAX}."
             )
         for name, value in self.velocity_keys.items():
+            refuse_card_numbers(name, "velocity_keys")
             if NAME.fullmatch(name) is None:
                 raise InvalidField(
                     "velocity_keys",
@@ -212,7 +218,7 @@ def _instant(value: object, name: str) -> datetime | None:
 
 def _check_token(value: object, name: str) -> None:
     if value is not None:
-        check_text(value, name, TOKEN_CHARACTERS_MAX)
+        check_trimmed(value, name, TOKEN_CHARACTERS_MAX)
 
 
 def _check_pattern(
