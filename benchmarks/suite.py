@@ -148,7 +148,8 @@ async def _fraud(server: EmbeddedServer, plan: Plan, machine: Machine) -> Lines:
         await velocity.fill(stand, rows)
     few, many = stands
     before = partial(_before, many, plan, machine)
-    return await velocity.measure_fraud(few, many, plan.past, plan.window, plan.rounds, before)
+    windows = (plan.window, plan.long_window)
+    return await velocity.measure_fraud(few, many, plan.past, windows, plan.rounds, before)
 
 
 def parts_of(only: str) -> frozenset[str]:

@@ -164,13 +164,20 @@ async def measure_fraud(
     small: Stand,
     large: Stand,
     past: Past,
-    window: Window,
+    windows: tuple[Window, Window],
     rounds: int,
     before: Callable[[], Awaitable[None]],
 ) -> Lines:
-    """Measure both sizes in turn, with keys that are spread and from one hot address."""
+    """Measure both sizes in turn, with keys that are spread and from one hot address.
+
+    The large one is measured from one checkpoint until about the next, as growth is, and for the
+    same reason: random keys find pages that were not touched since for most of a minute.
+    """
+    short, long = windows
 
     def cell(stand: Stand, rows: int, what: str, *, hot: bool) -> Cell:
+        window = short if stand is small else long
+
         async def run() -> Run:
             async with open_core(stand.settings) as core:
                 return await buy(core, stand.merchant_id, window, hot=hot)
