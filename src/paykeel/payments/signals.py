@@ -30,6 +30,12 @@ _EMAIL = re.compile(r"[^\s@\x00]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _YEARS = range(1900, 2200)
 _BIN = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+#: How each of these is written.
+_AS = {
+    "email_malformed": "Write it as name@example.org, the domain in ASCII (xn--… if need be).",
+    "bin_malformed": "A BIN is the first six or eight digits of a card.",
+    "country_malformed": "Write a country as two capital letters (ISO 3166 alpha-2), such as DE.",
+}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -228,7 +234,7 @@ def _check_pattern(
         return
     text = check_text(value, name, characters_max)
     if pattern.fullmatch(text) is None:
-        raise InvalidField(name, code, "It is not written as one.")
+        raise InvalidField(name, code, _AS[code])
 
 
 #: Of a purchase that tells nothing beside its price.
