@@ -205,6 +205,12 @@ def test_while_a_secret_changes_windows_are_read_under_the_old_one() -> None:
     assert len(both.every_key(ONE, "buyer", "agent-7")) == 2
 
 
+def test_a_secret_is_there_once() -> None:
+    """A purchase would be counted under one key twice, which the database refuses."""
+    with pytest.raises(ValueError, match="twice"):
+        KeyMaker((OLD, OLD))
+
+
 @pytest.mark.parametrize("secrets", [(), (b"short",), (OLD, b"short")])
 def test_a_secret_is_long(secrets: tuple[bytes, ...]) -> None:
     with pytest.raises(ValueError, match="16 bytes"):

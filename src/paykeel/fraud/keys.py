@@ -116,8 +116,11 @@ class KeyMaker:
         """Take the secrets.
 
         Raises:
-            ValueError: There is none, or one is shorter than 16 bytes.
+            ValueError: There is none, one is shorter than 16 bytes, or one is there twice.
         """
+        if len(set(secrets)) < len(secrets):
+            message = "a secret is there twice"
+            raise ValueError(message)
         if not secrets or any(len(secret) < SECRET_BYTES_MIN for secret in secrets):
             message = f"a secret has at least {SECRET_BYTES_MIN} bytes"
             raise ValueError(message)

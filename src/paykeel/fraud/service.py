@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from paykeel.db.sql import load
 from paykeel.errors import NotFound
-from paykeel.fraud.catalogue import BUILT_IN_LISTS, CAPPED, attributes_of
+from paykeel.fraud.catalogue import BUILT_IN_LISTS, CAPPED
 from paykeel.fraud.facts import attributes_for, velocity_values
 from paykeel.fraud.judge import judge
 from paykeel.fraud.logs import facts_document, results_document
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from paykeel.db.pool import Database
-    from paykeel.fraud.catalogue import Given, Type
+    from paykeel.fraud.catalogue import Given
     from paykeel.fraud.facts import Facts, Sight
     from paykeel.fraud.judge import CompiledRuleset, Judgement, Quarantined
     from paykeel.fraud.keys import KeyMaker
@@ -71,7 +71,6 @@ class Bench:
     velocities: Mapping[str, Velocity]
     shadow_velocities: Mapping[str, Velocity]
     lists: frozenset[str]
-    types: Mapping[str, Type]
 
     @property
     def idle(self) -> bool:
@@ -150,18 +149,13 @@ class FraudPreventionService:
         """Return what this merchant's purchases are judged by now."""
         active = await self._rules.active(merchant_id)
         rulesets = [active.live] if active.shadow is None else [active.live, active.shadow]
-        types: dict[str, Type] = {}
-        lists = set(BUILT_IN_LISTS)
-        for compiled in rulesets:
-            types |= attributes_of(compiled.ruleset)
-            lists |= set(compiled.ruleset.lists)
+        lists = frozenset(BUILT_IN_LISTS).union(*(one.ruleset.lists for one in rulesets))
         return Bench(
             active,
             await self._scores.current(merchant_id),
             velocities_of(active.live),
             {} if active.shadow is None else velocities_of(active.shadow),
-            frozenset(lists),
-            types,
+            lists,
         )
 
     def judge(self, bench: Bench, facts: Facts, sight: Sight) -> Decision:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from paykeel.db.pool import Connection, Database
+    from paykeel.db.pool import Database
     from paykeel.fraud import FraudPreventionService
     from paykeel.fraud.facts import Facts, Sight
     from paykeel.fraud.service import Bench
@@ -105,19 +105,22 @@ class Opener:
         self, key: tuple[UUID, str], lane: int, candidates: Sequence[Candidate]
     ) -> list[Opened]:
         bench = await self._fraud.bench(key[0])
+        rows: list[Any] = []
         if bench.idle:
             judged = [conclude(candidate, UNJUDGED) for candidate in candidates]
             values = self._values(key, lane, judged, bench, None)
             rows = await self._database.fetch(SQL["open_payments"], **values)
-            return self._told(judged, rows)
+            return self._told(candidates, judged, rows)
         velocities = (bench.velocities, bench.shadow_velocities)
         asked = Look.of(velocities, [candidate.facts for candidate in candidates])
         keys = [candidate.payment.idempotency_key for candidate in candidates]
         async with self._database.connection() as connection, connection.transaction():
             sight = await look(connection, key[0], asked, keys, self._limits.lock_ms_max)
             judged = self._judge(bench, candidates, sight)
-            rows = await self._open(connection, key, lane, judged, bench, sight)
-        return self._told(judged, rows, candidates)
+            if judged:
+                values = self._values(key, lane, judged, bench, sight)
+                rows = await fetch_on(connection, SQL["open_payments"], values)
+        return self._told(candidates, judged, rows)
 
     def _judge(self, bench: Bench, candidates: Sequence[Candidate], sight: Sight) -> list[Judged]:
         """Judge one after another; a repetition is no purchase, and counts for nobody."""
@@ -132,39 +135,23 @@ class Opener:
             judged.append(conclude(candidate, decision))
         return judged
 
-    async def _open(
-        self,
-        connection: Connection,
-        key: tuple[UUID, str],
-        lane: int,
-        judged: Sequence[Judged],
-        bench: Bench,
-        sight: Sight,
-    ) -> list[Any]:
-        if not judged:
-            return []
-        values = self._values(key, lane, judged, bench, sight)
-        return await fetch_on(connection, SQL["open_payments"], values)
-
     def _told(
-        self,
-        judged: Sequence[Judged],
-        rows: Sequence[Any],
-        candidates: Sequence[Candidate] | None = None,
+        self, candidates: Sequence[Candidate], judged: Sequence[Judged], rows: Sequence[Any]
     ) -> list[Opened]:
         """Return what became of each candidate; one that was not judged is a repetition."""
         if rows:
             self._database.observe(rows[-1]["database_now"])
-        found = {row["payment_id"]: row for row in rows}
-        told: dict[UUID, Opened] = {}
-        for one in judged:
-            row = found[one.payment.payment_id]
-            told[one.payment.payment_id] = Opened(
-                row["opened"], row["terms_missing"], one if row["opened"] else None
+        by_id = {one.payment.payment_id: one for one in judged}
+        told = {
+            row["payment_id"]: Opened(
+                row["opened"],
+                row["terms_missing"],
+                by_id[row["payment_id"]] if row["opened"] else None,
             )
-        asked = [one.candidate for one in judged] if candidates is None else candidates
+            for row in rows
+        }
         repeated = Opened(opened=False, terms_missing=False)
-        return [told.get(candidate.payment.payment_id, repeated) for candidate in asked]
+        return [told.get(candidate.payment.payment_id, repeated) for candidate in candidates]
 
     def _values(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paykeel.clock import new_id
 from paykeel.errors import DatabaseUnavailable, InvalidField, PaykeelError, TermsNotAccepted
@@ -25,6 +25,7 @@ from paykeel.payments.states import Status
 from paykeel.payments.steps import gateway_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -91,7 +92,7 @@ async def purchase(
         return judged.payment, judged.answer or purchase_answer(judged.payment)
 
     # charge: no connection is held
-    attempt = _attempt(judged)
+    attempt = first_attempt(judged.payment, judged.attempt_data)
     outcome = await charge(resources, gateway, judged.payment, attempt)
 
     # settle: one statement moves the payment and stores this answer
@@ -301,23 +302,22 @@ def _candidate(
     )
 
 
-def _attempt(judged: Judged) -> Attempt:
-    """Return the first attempt, as the opening statement wrote it."""
-    payment = judged.payment
+def first_attempt(payment: Payment, data: Mapping[str, Any]) -> Attempt:
+    """Return the first attempt, as the statement wrote it that opened or approved the payment."""
     return Attempt(
         payment_id=payment.payment_id,
         attempt_no=1,
         operation="charge",
-        reference=judged.candidate.gateway_reference,
+        reference=gateway_reference(payment.merchant_id, payment.idempotency_key),
         idempotency_key=None,
         amount=payment.amount,
         final=True,
         ends_in=None,
-        data=judged.attempt_data,
+        data=data,
         state="open",
         outcome=None,
         recover_at=None,
         recover_count=0,
-        created_at=payment.created_at,
+        created_at=payment.updated_at,
         finished_at=None,
     )

@@ -28,8 +28,8 @@ from paykeel.errors import (
 from paykeel.metrics import writer_slot
 from paykeel.payments.answers import cancel_answer
 from paykeel.payments.model import encode
-from paykeel.payments.moves import Attempt, Move
-from paykeel.payments.purchase import charge
+from paykeel.payments.moves import Move
+from paykeel.payments.purchase import charge, first_attempt
 from paykeel.payments.review_queue import (
     NOTE_CHARACTERS_MAX,
     SQL,
@@ -116,7 +116,7 @@ async def approve(
         return payment
 
     # charge: no connection is held
-    attempt = _attempt(step.after)
+    attempt = first_attempt(step.after, {})
     outcome = await charge(resources, gateway, step.after, attempt)
 
     # settle: one statement moves the payment and stores the purchase's answer
@@ -150,6 +150,8 @@ async def reject(
         payment = await resources.settler.get(merchant_id, payment_id)
         if review.status != "open":
             return await _as_decided(resources, merchant_id, review, payment, "reject", author)
+        if payment.status is not Status.IN_REVIEW:
+            continue  # Somebody decided between the two reads.
         ending = Ending(
             review_status="rejected",
             move=Move(
@@ -206,15 +208,8 @@ async def expire_overdue(resources: Resources) -> int:
     """
     after: tuple[datetime, UUID, UUID] | None = None
     for looked in range(resources.settings.recovery_batch_rows):
-        async with resources.database.connection() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                after = await _expire_next(resources, connection, after)
-            except BaseException:
-                await transaction.rollback()
-                raise
-            await transaction.commit()
+        async with resources.database.connection() as connection, connection.transaction():
+            after = await _expire_next(resources, connection, after)
         if after is None:
             return looked
     return resources.settings.recovery_batch_rows
@@ -332,9 +327,9 @@ def _step(payment: Payment, ending: Ending, at: datetime) -> Step:
 
 def _values(ending: Ending, step: Step, lane: int) -> dict[str, Any]:
     """Return the arguments of ``end_review`` for an end that nobody asked for under a key."""
-    if step.message is None or not step.answers:
-        # It was read after somebody else's decision, and the review before it.
-        raise Refused("The review is over.", code="review_decided")
+    if step.message is None:
+        message = "the end of a payment is told to the outside"
+        raise RuntimeError(message)
     ((_, answer),) = step.answers
     return {
         "merchant_id": step.before.merchant_id,
@@ -363,24 +358,3 @@ def _values(ending: Ending, step: Step, lane: int) -> dict[str, Any]:
              "cancel_body")
         ),
     }  # fmt: skip
-
-
-def _attempt(payment: Payment) -> Attempt:
-    """Return the first attempt, as the approving statement wrote it."""
-    return Attempt(
-        payment_id=payment.payment_id,
-        attempt_no=1,
-        operation="charge",
-        reference=gateway_reference(payment.merchant_id, payment.idempotency_key),
-        idempotency_key=None,
-        amount=payment.amount,
-        final=True,
-        ends_in=None,
-        data={},
-        state="open",
-        outcome=None,
-        recover_at=None,
-        recover_count=0,
-        created_at=payment.updated_at,
-        finished_at=None,
-    )
