@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from paykeel.fraud.ruleset import Aggregate, Value, plain
+from paykeel.fraud.ruleset import Aggregate, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -209,38 +209,6 @@ def from_json(value: Any, type_: Type) -> Value | None:
         except (TypeError, ValueError):
             return None
     return checked(value, type_)
-
-
-def to_log(attributes: Mapping[str, Given], types: Mapping[str, Type]) -> dict[str, Any]:
-    """Return the attributes as JSON can say them; judging what `from_log` returns says the same.
-
-    What the ruleset does not know, and what is missing, is left out.
-
-    >>> to_log({"payment.amount": 5, "card.bin": CAPPED}, typed(FIXED))
-    {'payment.amount': 5, 'card.bin': {'unknown': 'capped'}}
-    """
-    document: dict[str, Any] = {}
-    for name, value in attributes.items():
-        if value is None or name not in types:
-            continue
-        fit = value if isinstance(value, Unknown) else checked(value, types[name])
-        if fit is None or isinstance(fit, Unknown):
-            document[name] = {"unknown": (fit or Unknown.UNFIT).value}
-        else:
-            document[name] = plain(fit)
-    return document
-
-
-def from_log(document: Mapping[str, Any], types: Mapping[str, Type]) -> dict[str, Given]:
-    """Return the attributes of a log row, as they were judged."""
-    attributes: dict[str, Given] = {}
-    for name, value in document.items():
-        if isinstance(value, dict):
-            attributes[name] = Unknown(value["unknown"])
-        else:
-            fit = from_json(value, types[name]) if name in types else None
-            attributes[name] = Unknown.UNFIT if fit is None else fit
-    return attributes
 
 
 def attribute_table() -> str:
