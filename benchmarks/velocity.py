@@ -220,7 +220,7 @@ async def judge_alone(core: Core, merchant_id: UUID) -> Run:
             keys=maker.keys(merchant_id, values_of(identity)),
         )
         sight = Sight(core.database.now())
-        for seen in windows_of(bench.velocities, facts.keys).values():
+        for seen in windows_of(bench.active.live.velocities, facts.keys).values():
             sight.tallies.put(seen, Tally(count=1, total=2_500, highest=2_500))
         all_facts.append(facts)
         sights.append(sight)

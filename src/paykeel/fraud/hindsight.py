@@ -21,7 +21,7 @@ from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
 from paykeel.errors import NotFound
 from paykeel.fraud.history import Rulebooks
-from paykeel.fraud.velocity import Tally, value_of, velocities_of, window_of
+from paykeel.fraud.velocity import Tally, value_of, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ class Hindsight:
     ) -> None:
         """Take what is tried, whose past it is, and the engine that reads earlier rulesets."""
         self._merchant_id = merchant_id
-        self._velocities = velocities_of(candidate)
+        self._velocities = candidate.velocities
         #: By attribute; those that every ruleset has are always logged.
         self._lists = {
             f"list.{name}": name
@@ -155,7 +155,7 @@ class Hindsight:
         except NotFound:
             self._unknown_rulesets += 1
             return tuple(wanted)
-        logged = velocities_of(book.compiled)
+        logged = book.compiled.velocities
         return tuple(name for name, velocity in wanted.items() if logged.get(name) != velocity)
 
     async def _read_windows(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from paykeel.fraud.engine import Answer, ExpressionEngine, Program, Scope
-    from paykeel.fraud.ruleset import Quarantine, Rule, Ruleset, Value
+    from paykeel.fraud.ruleset import Quarantine, Rule, Ruleset, Value, Velocity
 
 SCORE_MAX = 100
 #: Reasons that are not a rule's; no rule may use them.
@@ -128,6 +128,8 @@ class CompiledRuleset:
     engine: str
     #: Every attribute that live and shadow rules name: what else there is need not be looked up.
     references: frozenset[str]
+    #: What has to be read of earlier purchases: the velocities among these, by attribute.
+    velocities: Mapping[str, Velocity]
     needs: Needs
     scope: Scope
     live: tuple[_Step, ...]
@@ -173,6 +175,11 @@ def compile_ruleset(ruleset: Ruleset, engine: ExpressionEngine) -> CompiledRules
         ruleset=ruleset,
         engine=f"{engine.name} {engine.version}",
         references=names,
+        velocities={
+            velocity.attribute: velocity
+            for velocity in ruleset.velocities
+            if not names.isdisjoint({velocity.attribute, velocity.attribute + KNOWN})
+        },
         needs=needs_of(names, types, ruleset.limits),
         scope=scope,
         live=tuple(step for step in steps if step.rule.mode is Mode.LIVE),

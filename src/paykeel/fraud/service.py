@@ -17,7 +17,6 @@ from paykeel.fraud.facts import attributes_for, velocity_values
 from paykeel.fraud.judge import judge
 from paykeel.fraud.logs import facts_document, results_document
 from paykeel.fraud.ruleset import Action
-from paykeel.fraud.velocity import velocities_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from paykeel.fraud.models import ActiveModel
     from paykeel.fraud.quoting import QuoteService
     from paykeel.fraud.refusals import RefusalLog
-    from paykeel.fraud.ruleset import Velocity
     from paykeel.fraud.rulesets import Active
 
 #: Of a score, so many reasons are logged, the largest first.
@@ -66,11 +64,14 @@ class Bench:
 
     active: Active
     model: ActiveModel | None
-    #: What live rules name, by attribute; what the ruleset in the shadow names may be defined
-    #: otherwise under the same name.
-    velocities: Mapping[str, Velocity]
-    shadow_velocities: Mapping[str, Velocity]
+    #: The names of the lists that the rulesets know.
     lists: frozenset[str]
+
+    @property
+    def rulesets(self) -> tuple[CompiledRuleset, ...]:
+        """The live ruleset and the one in the shadow; each may define a name in its own way."""
+        live, shadow = self.active.live, self.active.shadow
+        return (live,) if shadow is None else (live, shadow)
 
     @property
     def idle(self) -> bool:
@@ -148,20 +149,15 @@ class FraudPreventionService:
     async def bench(self, merchant_id: UUID) -> Bench:
         """Return what this merchant's purchases are judged by now."""
         active = await self._rules.active(merchant_id)
-        rulesets = [active.live] if active.shadow is None else [active.live, active.shadow]
-        lists = frozenset(BUILT_IN_LISTS).union(*(one.ruleset.lists for one in rulesets))
-        return Bench(
-            active,
-            await self._scores.current(merchant_id),
-            velocities_of(active.live),
-            {} if active.shadow is None else velocities_of(active.shadow),
-            lists,
-        )
+        shadow = () if active.shadow is None else active.shadow.ruleset.lists
+        lists = frozenset((*BUILT_IN_LISTS, *active.live.ruleset.lists, *shadow))
+        model = await self._scores.current(merchant_id)
+        return Bench(active, model, lists)
 
     def judge(self, bench: Bench, facts: Facts, sight: Sight) -> Decision:
         """Decide about one purchase by what was read for its batch."""
         started = time.perf_counter_ns()
-        attributes = attributes_for(facts, sight, bench.velocities, bench.lists)
+        attributes = attributes_for(facts, sight, bench.active.live.velocities, bench.lists)
         if facts.amount_ref is None:
             # It could have been known: a rule that asks for it cannot be judged.
             attributes["payment.amount_ref"] = CAPPED
@@ -175,7 +171,9 @@ class FraudPreventionService:
             quarantines=said.quarantines,
             facts=facts_document(attributes),
             rules=(*results_document(said.results), *results_document(said.shadow)),
-            shadow=None if shadow is None else _beside(shadow, bench, facts, sight, attributes),
+            shadow=None
+            if shadow is None
+            else _beside(shadow, bench.active.live, facts, sight, attributes),
             model=model,
             ruleset=said.ruleset,
             ruleset_version=said.ruleset_version,
@@ -232,7 +230,7 @@ def _score(active: ActiveModel | None, attributes: dict[str, Given]) -> Mapping[
 
 def _beside(
     compiled: CompiledRuleset,
-    bench: Bench,
+    live: CompiledRuleset,
     facts: Facts,
     sight: Sight,
     attributes: Mapping[str, Given],
@@ -240,8 +238,8 @@ def _beside(
     """Return what the ruleset in the shadow would have done, and what it alone looked at."""
     own = {
         name: velocity
-        for name, velocity in bench.shadow_velocities.items()
-        if bench.velocities.get(name) != velocity
+        for name, velocity in compiled.velocities.items()
+        if live.velocities.get(name) != velocity
     }
     seen = velocity_values(own, facts, sight)
     kept = {name: value for name, value in attributes.items() if name not in own}

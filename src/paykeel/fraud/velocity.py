@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from paykeel.fraud.catalogue import Given
-    from paykeel.fraud.judge import CompiledRuleset
     from paykeel.fraud.ruleset import Velocity
 
 #: How many rows a read of distinct values visits: the cap is how many values it can tell apart.
@@ -112,16 +111,6 @@ def window_of(velocity: Velocity, keys: Mapping[str, int]) -> Window | None:
         velocity.of,
         oldest=velocity.aggregate is Aggregate.SECONDS_SINCE_FIRST,
     )
-
-
-def velocities_of(compiled: CompiledRuleset) -> dict[str, Velocity]:
-    """Return the velocities that rules of this ruleset name, live or not, by attribute."""
-    return {
-        velocity.attribute: velocity
-        for velocity in compiled.ruleset.velocities
-        if velocity.attribute in compiled.references
-        or f"{velocity.attribute}_known" in compiled.references
-    }
 
 
 def value_of(velocity: Velocity, tally: Tally, at: datetime) -> Given:

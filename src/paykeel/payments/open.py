@@ -111,7 +111,7 @@ class Opener:
             values = self._values(key, lane, judged, bench, None)
             rows = await self._database.fetch(SQL["open_payments"], **values)
             return self._told(candidates, judged, rows)
-        velocities = (bench.velocities, bench.shadow_velocities)
+        velocities = [compiled.velocities for compiled in bench.rulesets]
         asked = Look.of(velocities, [candidate.facts for candidate in candidates])
         keys = [candidate.payment.idempotency_key for candidate in candidates]
         async with self._database.connection() as connection, connection.transaction():
