@@ -8,17 +8,24 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'paykeel';
 
 LOCK TABLE payments, payment_attempts, payment_events, payment_idempotency, fraud_prevention_logs,
-    outbox, payment_metrics IN ACCESS EXCLUSIVE MODE;
+    outbox, payment_metrics, velocity_attempts, velocity_entries IN ACCESS EXCLUSIVE MODE;
 
 CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
 SELECT DISTINCT payment_id FROM payment_events WHERE occurred_at > '$since';
 
 DELETE FROM payment_events WHERE occurred_at > '$since';
 DELETE FROM outbox WHERE created_at > '$since';
-DELETE FROM fraud_prevention_logs WHERE created_at > '$since';
 DELETE FROM payment_idempotency WHERE created_at > '$since';
 DELETE FROM payment_attempts WHERE created_at > '$since';
 DELETE FROM payments WHERE created_at > '$since';
+
+-- A decision is dated a moment after its payment, whose row says whether the commit is lost.
+DELETE FROM fraud_prevention_logs l
+WHERE NOT EXISTS (SELECT FROM payments p WHERE p.payment_id = l.payment_id);
+DELETE FROM velocity_attempts a
+WHERE NOT EXISTS (SELECT FROM payments p WHERE p.payment_id = a.payment_id);
+DELETE FROM velocity_entries e
+WHERE NOT EXISTS (SELECT FROM payments p WHERE p.payment_id = e.payment_id);
 
 -- What is left of the touched ones had been opened, perhaps left unknown, and not yet settled.
 UPDATE payment_idempotency k

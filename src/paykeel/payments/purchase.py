@@ -187,10 +187,11 @@ async def _answer_duplicate(
         if (stored.operation or "purchase") != "purchase" or stored.attempt_operation is not None:
             return ["operation"]
         first = as_requested(payment).document()
-        # What is not stored cannot be compared; only the fingerprint tells that it differs.
+        # What is not stored cannot be compared; only the fingerprint tells that it differs, and a
+        # key whose stored answer is purged has none any more.
         wanted = replace(asked.request, quote=None, items=(), signals=NO_SIGNALS).document()
         differing = [n for n in {**first, **wanted} if first.get(n) != wanted.get(n)]
-        return differing or ["signals"]
+        return differing or ([] if stored.fingerprint is None else ["signals"])
 
     return await answer_duplicate(
         resources,
