@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.place import open_core
-from paykeel import log, server
+from paykeel import server
 from paykeel.api import build_app
 from paykeel.api.wire import BoundedProtocol
 from paykeel.settings import Settings
@@ -48,7 +48,7 @@ def create_app() -> FastAPI:
 def _instant_app() -> FastAPI:
     """Do as ``paykeel.server`` does, but with the gateway that answers at once."""
     settings = Settings()
-    log.set_up(settings.log_format, settings.log_level)
+    server.set_up_process(settings)
     opened: list[Core] = []
 
     @asynccontextmanager
@@ -85,6 +85,7 @@ def main(port: int, processes: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=server.KEEP_ALIVE_S,
     )
 

@@ -9,6 +9,7 @@ they are ``0``: ``PAYKEEL_SERVE_WORKER`` (recovery beside the service) and
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -30,17 +31,26 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEEP_ALIVE_S = 15
+#: So many objects more must be made than are freed before Python looks for cycles among them. At
+#: its own 700 it walks through all that is in flight every few purchases, an eighth of their time.
+GC_OBJECTS = 20_000
 
 
 def create_app() -> FastAPI:
     """Make the application of one process, from the environment."""
     settings = Settings()
-    log.set_up(settings.log_format, settings.log_level)
+    set_up_process(settings)
     return served_app(
         settings,
         with_worker=_on("PAYKEEL_SERVE_WORKER"),
         access_log=_on("PAYKEEL_SERVE_ACCESS_LOG"),
     )
+
+
+def set_up_process(settings: Settings) -> None:
+    """Set up what belongs to a whole process, and is ours alone in one that serves."""
+    log.set_up(settings.log_format, settings.log_level)
+    gc.set_threshold(GC_OBJECTS)
 
 
 def served_app(settings: Settings, *, with_worker: bool, access_log: bool) -> FastAPI:
@@ -119,7 +129,7 @@ def serve(
         access_log: Whether each request writes a line.
     """
     settings = settings or Settings()
-    log.set_up(settings.log_format, settings.log_level)
+    set_up_process(settings)
     uvicorn.run(
         served_app(settings, with_worker=with_worker, access_log=access_log),
         host=settings.host if host is None else host,

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     #: How long a migration waits for a lock before it gives up.
     migration_lock_ms_max: Milliseconds = 5_000
     #: The most purchases that one statement opens or settles.
-    batch_rows_max: int = Field(default=64, ge=1, le=1_000)
+    batch_rows_max: int = Field(default=32, ge=1, le=1_000)
     #: How many batches of one kind may be in flight at once, for one merchant and process.
     batch_lanes: int = Field(default=2, ge=1, le=16)
     #: The most calls that may wait in one process before new ones are told to come back.

@@ -91,6 +91,19 @@ async def test_a_lone_call_needs_no_pause_of_the_loop() -> None:
     assert task.done()
 
 
+async def test_calls_that_come_in_turns_of_the_loop_close_together_leave_together() -> None:
+    batches = Batches(lanes=2, rows_max=4)
+    batches.open.clear()
+    tasks = []
+    for item in range(6):
+        tasks.extend(submit(batches, [item]))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
+    batches.open.set()
+    assert await settled(tasks) == [item * 2 for item in range(6)]
+    assert batches.sizes == [4, 2]
+
+
 async def test_calls_that_come_while_a_batch_is_in_flight_leave_together() -> None:
     batches = Batches()
     async with shut(batches) as tasks:

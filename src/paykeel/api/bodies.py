@@ -69,9 +69,7 @@ def parse(body: bytes) -> dict[str, Any]:
     {'amount': 1250}
     """
     try:
-        document = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
+        document = _DECODER.decode(body.decode("utf-8"))
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
@@ -101,6 +99,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_name: str) -> NoReturn:
     raise RequestRefused("json_not_finite")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def _depth_exceeds(value: object, left: int) -> bool:

@@ -1,7 +1,9 @@
 """Sharing the commit: calls that arrive while a statement is in flight leave together as one.
 
-Nothing waits on purpose. A call that finds a free lane goes at once, alone; calls that come while
-every lane is busy form the next batch. Under load one commit carries many purchases.
+No timer is ever set. A batch leaves on a free lane as soon as turns of the event loop bring no more
+calls: at once when there is one caller, and with all of them when the loop is working through many
+that came together. Calls that come while every lane is busy form the next batch. Under load one
+commit carries many purchases.
 """
 
 from __future__ import annotations
@@ -20,12 +22,18 @@ K = TypeVar("K", bound="Hashable")
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: After so many turns of the event loop that brought no call, a batch leaves. A request needs more
+#: than one turn from its socket to here.
+QUIET_TURNS = 2
+
 
 @dataclass(slots=True)
 class _Lane(Generic[T, R]):
     """What waits for one key, and which lanes are free."""
 
     free: list[int]
+    #: Whether one of them is taking up what arrives.
+    gathering: bool = False
     waiting: deque[tuple[T, asyncio.Future[R]]] = field(default_factory=deque)
 
 
@@ -75,21 +83,31 @@ class Coalescer(Generic[K, T, R]):
             lane = self._keys[key] = _Lane(list(range(self._lanes)))
         lane.waiting.append((item, future))
         self._queued += 1
-        if lane.free:
-            task = asyncio.create_task(self._drain(key, lane, lane.free.pop()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._start(key, lane)
         # A caller that goes away does not take back what it asked for: the batch goes on.
         return await future
 
+    def _start(self, key: K, lane: _Lane[T, R]) -> None:
+        """Let a free lane take up what waits, unless one does so already."""
+        if lane.free and not lane.gathering:
+            task = asyncio.create_task(self._drain(key, lane, lane.free.pop()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
     async def _drain(self, key: K, lane: _Lane[T, R], number: int) -> None:
-        """Send batch after batch until nothing waits for this key."""
+        """Send batch after batch until nothing waits for this key, or another lane takes it up.
+
+        Only the first is waited for: what came while a batch was in flight leaves at once.
+        """
         batch: list[tuple[T, asyncio.Future[R]]] = []
         try:
-            while lane.waiting:
+            await self._gather(lane)
+            while lane.waiting and not lane.gathering:
                 rows = min(self._rows_max, len(lane.waiting))
                 batch = [lane.waiting.popleft() for _ in range(rows)]
                 self._queued -= len(batch)
+                if lane.waiting:
+                    self._start(key, lane)
                 await self._send(key, number, batch)
         finally:
             # Also when this task is cancelled: nobody may wait for ever, and no lane may be lost.
@@ -98,6 +116,18 @@ class Coalescer(Generic[K, T, R]):
             lane.free.append(number)
             if len(lane.free) == self._lanes and not lane.waiting:
                 self._keys.pop(key, None)
+
+    async def _gather(self, lane: _Lane[T, R]) -> None:
+        """Wait while turns of the event loop bring more, up to a full batch."""
+        lane.gathering = True
+        try:
+            seen = quiet = 0
+            while quiet < QUIET_TURNS and len(lane.waiting) < self._rows_max:
+                quiet = quiet + 1 if len(lane.waiting) == seen else 0
+                seen = len(lane.waiting)
+                await asyncio.sleep(0)
+        finally:
+            lane.gathering = False
 
     async def _send(self, key: K, number: int, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         """Run one batch, and give each caller its result."""

@@ -12,6 +12,7 @@ from paykeel.payments.states import NEW, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from paykeel.fraud.facts import Facts
     from paykeel.fraud.service import Decision
@@ -25,7 +26,7 @@ AUTHENTICATE = "authenticate"
 class Candidate:
     """A purchase that wants to be opened."""
 
-    #: Pending, as it will be if nothing speaks against it.
+    #: Pending, with its first event, as it will be if nothing speaks against it.
     payment: Payment
     fingerprint: bytes
     gateway_reference: bytes
@@ -52,14 +53,14 @@ def conclude(candidate: Candidate, decision: Decision) -> Judged:
     """Return the payment as it is opened after the decision."""
     match decision.action:
         case Action.ALLOW:
-            return Judged(candidate, decision, _opened(candidate.payment, Status.PENDING))
+            return Judged(candidate, decision, candidate.payment)
         case Action.CHALLENGE if not candidate.can_authenticate:
             # A person has to look at what the gateway cannot challenge.
             held = _opened(candidate.payment, Status.IN_REVIEW)
             return Judged(candidate, replace(decision, action=Action.REVIEW), held)
         case Action.CHALLENGE:
-            payment = _opened(candidate.payment, Status.PENDING)
-            return Judged(candidate, decision, payment, attempt_data={AUTHENTICATE: "yes"})
+            asked = {AUTHENTICATE: "yes"}
+            return Judged(candidate, decision, candidate.payment, attempt_data=asked)
         case Action.REVIEW:
             return Judged(candidate, decision, _opened(candidate.payment, Status.IN_REVIEW))
         case Action.BLOCK:
@@ -68,29 +69,36 @@ def conclude(candidate: Candidate, decision: Decision) -> Judged:
 
 
 def _opened(payment: Payment, status: Status) -> Payment:
-    """Return the payment with its first event, as the opening statement writes both."""
+    """Return the payment held or blocked, as the opening statement writes it."""
     blocked = status is Status.BLOCKED
-    reason = "blocked" if blocked else None
     at = payment.created_at
-    event = Event(
+    return replace(
+        payment,
+        status=status,
+        failure_reason=_reason(status),
+        finished_at=at if blocked else None,
+        timeline=(first_event(status, payment.amount, at),),
+    )
+
+
+def first_event(status: Status, amount: int, at: datetime) -> Event:
+    """Return the event that opens a payment, as the opening statement writes it."""
+    return Event(
         sequence=1,
         type="payment.opened" if status is Status.PENDING else f"payment.{status}",
         from_status=NEW,
         to_status=status,
-        amount=payment.amount,
+        amount=amount,
         authorized_delta=0,
         captured_delta=0,
         refunded_delta=0,
         late_delta=0,
-        reason=reason,
+        reason=_reason(status),
         actor="request",
         data={},
         occurred_at=at,
     )
-    return replace(
-        payment,
-        status=status,
-        failure_reason=reason,
-        finished_at=at if blocked else None,
-        timeline=(event,),
-    )
+
+
+def _reason(status: Status) -> str | None:
+    return "blocked" if status is Status.BLOCKED else None

@@ -363,7 +363,9 @@ def instant(value: datetime) -> str:
     >>> instant(datetime(2026, 11, 23, tzinfo=UTC))
     '2026-11-23T00:00:00.000000Z'
     """
-    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def encode(document: Mapping[str, Any] | list[Any]) -> bytes:

@@ -15,7 +15,7 @@ from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import exponent_of
 from paykeel.payments.answers import purchase_answer
-from paykeel.payments.judged import AUTHENTICATE, Candidate, Judged
+from paykeel.payments.judged import AUTHENTICATE, Candidate, Judged, first_event
 from paykeel.payments.model import CaptureMethod, Payment, PurchaseRequest
 from paykeel.payments.moves import Attempt
 from paykeel.payments.open import Opened
@@ -289,6 +289,7 @@ def _candidate(
         created_at=at,
         updated_at=at,
         finished_at=None,
+        timeline=(first_event(Status.PENDING, request.amount, at),),
     )
     facts = _facts(resources, merchant, request, at)
     alone_max = resources.settings.fraud_four_eyes_amount_ref
