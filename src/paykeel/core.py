@@ -41,6 +41,7 @@ from paykeel.payments.service import PaymentService
 from paykeel.sealing import KeyKeeper, SealingService
 from paykeel.settings import Settings
 from paykeel.terms import TermsService
+from paykeel.terms.evidence import TermsEvidence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -178,7 +179,7 @@ class Core:
             refusals=self.refusals,
         )
         self.alerts = AlertService(database, thresholds_of(settings))
-        self.terms = TermsService(database)
+        self.terms = TermsService(database, presentation_ms=settings.terms_presentation_ms)
         self.metrics = PaymentMetricsService(database)
         self.sealing = SealingService(
             database,
@@ -186,6 +187,7 @@ class Core:
             lookback_ms=settings.sealing_lookback_ms,
             batch_rows=settings.sealing_batch_rows,
         )
+        self.terms_evidence = TermsEvidence(database, self.sealing)
         self.auditor = Auditor(database, self.merchants, looks_min=settings.recovery_tries_alarm)
         self.payments = PaymentService(
             settings=settings,
@@ -193,6 +195,7 @@ class Core:
             gateways=gateways,
             merchants=self.merchants,
             fraud=self.fraud,
+            terms=self.terms,
             idempotency=self.idempotency,
             hook=completion_hook,
         )

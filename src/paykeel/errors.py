@@ -12,7 +12,7 @@
     │   ├── Unauthenticated           unauthenticated
     │   ├── Forbidden                 forbidden
     │   ├── NotFound                  not_found
-    │   ├── TermsNotAccepted          terms_not_accepted
+    │   ├── TermsAcceptanceRequired   terms_acceptance_required
     │   ├── IdempotencyKeyReused      idempotency_key_reused
     │   ├── IdempotencyInFlight       idempotency_in_flight
     │   ├── IllegalTransition         illegal_transition
@@ -112,10 +112,10 @@ class NotFound(Refused):
     code = "not_found"
 
 
-class TermsNotAccepted(Refused):
-    """The buyer has not accepted the terms that this merchant requires."""
+class TermsAcceptanceRequired(Refused):
+    """The buyer has to accept terms first; ``missing`` says which."""
 
-    code = "terms_not_accepted"
+    code = "terms_acceptance_required"
 
 
 class IdempotencyKeyReused(Refused):

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     fraud_review_ms: int = Field(default=86_400_000, ge=60_000, le=30 * 86_400_000)
     #: From this amount on, in minor units of the reference currency, two people must approve.
     fraud_four_eyes_amount_ref: int = Field(default=100_000, ge=0)
+    #: How long a subject may take to answer terms that were shown to it.
+    terms_presentation_ms: int = Field(default=3_600_000, ge=60_000, le=7 * 86_400_000)
 
     #: How often the worker looks for alerts.
     fraud_alert_interval_ms: Milliseconds = 10_000

@@ -72,11 +72,76 @@ _REST = (
     SELECT merchant_id, payment_id, 'purchase.completed', payment_id, '{}', created_at
     FROM payments WHERE idempotency_key LIKE 'bulk-%'
     """,
+    # As many presentations, each accepted, of the version that the merchant has published.
     """
-    INSERT INTO terms_acceptance (merchant_id, buyer_id, terms_version)
-    SELECT DISTINCT merchant_id, 'buyer-' || idempotency_key, '2026-11' FROM payments
+    INSERT INTO terms_presentations (
+        merchant_id, presentation_id, nonce_sha256, buyer_id, buyer_role, jurisdiction, product,
+        channel, locales_asked, version_ids, locales, text_sha256s, notice, button_label, shown_at,
+        expires_at)
+    SELECT p.merchant_id, p.payment_id, sha256(uuid_send(p.payment_id)),
+        'buyer-' || p.idempotency_key, 'agent', '*', 'purchase', '*', '{en}',
+        ARRAY[coalesce(v.version_id, p.merchant_id)], '{en}', ARRAY[sha256('')], 'Accept them.',
+        'Accept', p.created_at, p.created_at + interval '1 hour'
+    FROM payments p
+    LEFT JOIN terms_versions v ON v.merchant_id = p.merchant_id
+    WHERE p.idempotency_key LIKE 'bulk-%'
+    """,
+    """
+    INSERT INTO terms_acceptance (
+        merchant_id, acceptance_id, buyer_id, buyer_role, decision, document_id, scope_id,
+        version_id, version_sha256, locale, text_sha256, presentation_id, presentation_sha256,
+        method, actor_kind, occurred_at, recorded_at)
+    SELECT p.merchant_id, p.payment_id, 'buyer-' || p.idempotency_key, 'agent', 'accept',
+        coalesce(v.document_id, p.merchant_id), coalesce(v.scope_id, p.merchant_id),
+        coalesce(v.version_id, p.merchant_id), sha256(''), 'en', sha256(''), p.payment_id,
+        sha256(''), 'button_click', 'human', p.created_at, p.created_at
+    FROM payments p
+    LEFT JOIN terms_versions v ON v.merchant_id = p.merchant_id
+    WHERE p.idempotency_key LIKE 'bulk-%'
+    """,
+    """
+    INSERT INTO terms_personal (
+        merchant_id, acceptance_id, ip, ip_salt, user_agent, user_agent_salt)
+    SELECT p.merchant_id, p.payment_id, '192.0.2.7', sha256(''), 'Mozilla/5.0', sha256('')
+    FROM payments p
+    WHERE p.idempotency_key LIKE 'bulk-%'
     """,
 )
+#: One buyer has said so much, to and fro; the last is above.
+_WORDS = """
+INSERT INTO terms_acceptance (
+    merchant_id, acceptance_id, buyer_id, buyer_role, decision, document_id, scope_id, version_id,
+    version_sha256, locale, text_sha256, method, actor_kind, imported_from, imported_ref,
+    occurred_at, recorded_at)
+SELECT t.merchant_id, ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, t.buyer_id,
+    t.buyer_role, (ARRAY['accept', 'withdraw', 'decline'])[n % 3 + 1], t.document_id, t.scope_id,
+    t.version_id, t.version_sha256, t.locale, t.text_sha256, 'import', 'human', 'shop',
+    n, t.occurred_at - n * interval '1 s', t.recorded_at
+FROM terms_acceptance t
+CROSS JOIN generate_series(1, $3::int) AS n
+WHERE t.merchant_id = $1 AND t.buyer_id = $2
+"""
+TALKER, WORDS = "buyer-bulk-7", 1_000
+_UNTENDED = """
+DO $$
+DECLARE
+    one regclass;
+BEGIN
+    FOR one IN
+        SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', one);
+    END LOOP;
+END $$
+"""
+
+
+async def leave_untended(admin: asyncpg.Connection) -> None:
+    """Keep the server from gathering statistics by itself, in the midst of a test.
+
+    Call it before any statement is prepared: plans that are kept are made anew after it.
+    """
+    await admin.execute(_UNTENDED)
 
 
 async def fill(admin: asyncpg.Connection, merchant_id: UUID) -> None:
@@ -86,6 +151,7 @@ async def fill(admin: asyncpg.Connection, merchant_id: UUID) -> None:
         await admin.execute(_PAYMENTS, merchant_id, ROWS, PENDING_EVERY)
         for statement in _REST:
             await admin.execute(statement)
+        await admin.execute(_WORDS, merchant_id, TALKER, WORDS)
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

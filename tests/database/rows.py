@@ -9,6 +9,7 @@ from tests.database.fraud_history_rows import HISTORY_ROWS
 from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
 from tests.database.ids import AT, MERCHANT, PAYMENT
 from tests.database.sealing_rows import SEAL_ROWS
+from tests.database.terms_rows import TERMS_ROWS
 
 if TYPE_CHECKING:
     import asyncpg
@@ -82,11 +83,7 @@ ROWS: dict[str, dict[str, Any]] = {
     **FRAUD_ROWS,
     **HISTORY_ROWS,
     **SEAL_ROWS,
-    "terms_acceptance": {
-        "merchant_id": MERCHANT,
-        "buyer_id": "agent-7",
-        "terms_version": "2026-11",
-    },
+    **TERMS_ROWS,
     "refund_policies": {
         "merchant_id": MERCHANT,
         "policy_version": 1,

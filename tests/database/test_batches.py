@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from paykeel.errors import DatabaseUnavailable, PaykeelError
 from paykeel.idempotency import fingerprint
+from paykeel.payments.judged import Gate
 from paykeel.payments.purchase import Asked, _candidate
 from tests.conftest import order
 from tests.database.helpers import audited, buy, opened, placeholder_of, reserve
+from tests.database.terms import accept_terms, require_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ def candidate(paykeel: Paykeel, merchant: Merchant, key: str, **changes: Any) ->
         Asked(request, key, fingerprint("POST", "/v1/purchases", request.document())),
         paykeel.gateways.for_mode("test"),
         paykeel.database.now(),
+        Gate((), 0),
     )
     return replace(made, payment=replace(made.payment, **changes))
 
@@ -153,8 +156,8 @@ async def sold(paykeel: Paykeel, numbers: list[int], *, together: bool) -> Any:
     """Sell to a merchant of its own; return what each caller was told, and what is stored."""
     merchant = await paykeel.merchants.create("Harbour Market")
     await paykeel.merchants.set_limit(merchant.merchant_id, "EUR", 5_000)
-    await paykeel.terms.require(merchant.merchant_id, "2026-11")
-    await paykeel.terms.accept(merchant.merchant_id, "agent-7", "2026-11")
+    await require_terms(paykeel, merchant)
+    await accept_terms(paykeel, merchant, "agent-7")
 
     async def one(number: int) -> tuple[str, ...]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -15,6 +15,12 @@ from tests.database.fraud_rows import FRAUD_CONSTRAINTS
 from tests.database.ids import AT, OTHER, Wrong, texts
 from tests.database.rows import ROWS, put, put_all
 from tests.database.sealing_rows import SEAL_CONSTRAINTS
+from tests.database.terms_rows import (
+    IMPORTED,
+    TERMS_CONSTRAINTS,
+    TERMS_ELSEWHERE,
+    TERMS_LIMITS,
+)
 
 PAYMENTS: dict[str, Wrong] = {
     "payments_merchant_id_fkey": [{"merchant_id": OTHER}],
@@ -47,6 +53,7 @@ PAYMENTS: dict[str, Wrong] = {
         for reason in ("", "x" * 65)
     ],
     "payments_metadata_check": [{"metadata": "[]"}, {"metadata": '"a"'}, {"metadata": "null"}],
+    "payments_warnings_check": [{"warnings": "{}"}, {"warnings": '"a"'}, {"warnings": "null"}],
     "payments_amount_authorized_check": [{"amount_authorized": -1}],
     "payments_amount_captured_check": [{"amount_captured": -1}],
     "payments_amount_refunded_check": [{"amount_refunded": -1}],
@@ -159,9 +166,6 @@ REST: dict[str, dict[str, Wrong]] = {
         "merchants_name_check": [{"merchant_id": OTHER, **bad} for bad in texts("name", 200)],
         "merchants_mode_check": [{"merchant_id": OTHER, "mode": "sandbox"}],
         "merchants_status_check": [{"merchant_id": OTHER, "status": "closed"}],
-        "merchants_terms_version_check": [
-            {"merchant_id": OTHER, **bad} for bad in texts("terms_version", 100)
-        ],
     },
     "api_keys": {
         "api_keys_pkey": [{"prefix": "q" * 20}],
@@ -181,12 +185,6 @@ REST: dict[str, dict[str, Wrong]] = {
     "outbox": {
         "outbox_pkey": [{}],
         "outbox_topic_check": [{"message_id": OTHER, **bad} for bad in texts("topic", 64)],
-    },
-    "terms_acceptance": {
-        "terms_acceptance_pkey": [{}],
-        "terms_acceptance_merchant_id_fkey": [{"merchant_id": OTHER}],
-        "terms_acceptance_buyer_id_check": texts("buyer_id", 128),
-        "terms_acceptance_terms_version_check": texts("terms_version", 100),
     },
     "refund_policies": {
         "refund_policies_pkey": [{}],
@@ -208,6 +206,7 @@ TABLES: dict[str, dict[str, Wrong]] = {
     **FRAUD_CONSTRAINTS,
     **HISTORY_CONSTRAINTS,
     **SEAL_CONSTRAINTS,
+    **TERMS_CONSTRAINTS,
 }
 
 
@@ -250,7 +249,7 @@ async def test_no_constraint_is_left_untried(admin: asyncpg.Connection) -> None:
     )
     tried = {constraint for wrong in TABLES.values() for constraint in wrong}
     # The key of a follow-up is tried beside the key of the charge, below.
-    known = tried | {"payment_attempts_one_per_key", "payment_transitions_pkey"}
+    known = tried | TERMS_ELSEWHERE | {"payment_attempts_one_per_key", "payment_transitions_pkey"}
     assert {row["name"] for row in rows} == known
 
 
@@ -277,8 +276,26 @@ async def test_a_key_of_a_follow_up_is_used_once(admin: asyncpg.Connection) -> N
     assert refused == "payment_attempts_one_per_key"
 
 
+async def test_an_import_is_taken_once(admin: asyncpg.Connection) -> None:
+    await put_all(admin)
+    first, again = UUID(int=101), UUID(int=102)
+    one = {**IMPORTED, "imported_ref": "17", "acceptance_id": first}
+    await put(admin, "terms_acceptance", **one)
+    twice = {**one, "acceptance_id": again}
+    assert await refused_by(admin, "terms_acceptance", twice) == "terms_imports_once"
+    for other in ({"imported_ref": "18"}, {"imported_from": "club"}, {"imported_ref": None}):
+        await put(admin, "terms_acceptance", **{**twice, **other, "acceptance_id": uuid4()})
+
+
+async def test_a_text_has_a_version(admin: asyncpg.Connection) -> None:
+    await put_all(admin)
+    await admin.execute("ALTER TABLE terms_texts DISABLE TRIGGER terms_texts_stay_published")
+    found = await refused_by(admin, "terms_texts", {"version_id": OTHER})
+    assert found == "terms_texts_merchant_id_version_id_fkey"
+
+
 async def test_values_at_the_limits_are_taken(admin: asyncpg.Connection) -> None:
-    await put(admin, "merchants", name="x" * 200, terms_version="x" * 100)
+    await put(admin, "merchants", name="x" * 200)
     longest = {
         "idempotency_key": 255,
         "buyer_id": 128,
@@ -302,6 +319,8 @@ async def test_values_at_the_limits_are_taken(admin: asyncpg.Connection) -> None
     )
     await put(admin, "payment_attempts", outcome="x" * 200)
     await put(admin, "payment_events", actor="x" * 200, reason="x" * 64, type="x" * 64)
+    for table, changes in TERMS_LIMITS:
+        await put(admin, table, **changes)
 
 
 async def test_the_currencies_are_those_of_the_code(admin: asyncpg.Connection) -> None:

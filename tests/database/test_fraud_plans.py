@@ -17,7 +17,7 @@ from paykeel.fraud.judge import Quarantined
 from paykeel.fraud.ruleset import Action
 from paykeel.fraud.service import Decision
 from tests.database.helpers import opened
-from tests.database.many import explain, explain_kept, fill, keep, rows_read
+from tests.database.many import explain, explain_kept, fill, keep, leave_untended, rows_read
 from tests.database.many_keys import (
     BUYERS,
     CARDS,
@@ -28,6 +28,7 @@ from tests.database.many_keys import (
     fill_keys,
     fill_lists,
 )
+from tests.database.terms import require_terms
 from tests.database.test_plans import BATCH, bulk_id, opening, settling
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ async def purchases(paykeel: Paykeel, merchant: Merchant, bench: Bench) -> dict[
         "look": looking(whose),
         "open_payments": Call(
             PAYMENTS["open_payments"],
-            opening(paykeel, merchant, bench, decision=held, keys=keys),
+            await opening(paykeel, merchant, bench, decision=held, keys=keys),
             opened_rows,
         ),
         "settle_payments": Call(
@@ -306,9 +307,10 @@ async def test_a_plan_of_empty_tables_reads_no_more_when_they_are_full(
     urls: Urls, admin: asyncpg.Connection
 ) -> None:
     async with opened(urls) as paykeel:
+        await leave_untended(admin)
         merchant = await paykeel.merchants.create("Harbour Market")
         other = await paykeel.merchants.create("Mill Market")
-        await paykeel.terms.require(merchant.merchant_id, "2026-11")
+        await require_terms(paykeel, merchant)
         bench = await paykeel.fraud.bench(merchant.merchant_id)
         async with paykeel.database.connection() as connection:
             empty = {each.text: await keep(connection, each) for each in TRIED}
@@ -328,6 +330,7 @@ async def test_a_plan_of_empty_tables_reads_no_more_when_they_are_full(
 @pytest.mark.slow
 async def test_a_page_of_reviews_is_read_alone(urls: Urls, admin: asyncpg.Connection) -> None:
     async with opened(urls) as paykeel:
+        await leave_untended(admin)
         merchant = await paykeel.merchants.create("Harbour Market")
         await fill(admin, merchant.merchant_id)
         await fill_keys(admin, merchant.merchant_id)

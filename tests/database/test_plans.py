@@ -16,21 +16,24 @@ from paykeel.gateways.port import Succeeded
 from paykeel.idempotency import fingerprint
 from paykeel.payments.judged import conclude
 from paykeel.payments.moves import Attempt, Move
-from paykeel.payments.purchase import Asked, _candidate
+from paykeel.payments.purchase import Asked, _candidate, _gate
 from paykeel.payments.rules import decide
 from paykeel.payments.steps import settle_arguments, step_for
 from tests.conftest import order
 from tests.database.helpers import opened
 from tests.database.many import (
     PENDING_EVERY,
+    TALKER,
     explain,
     explain_generic,
     explain_kept,
     fill,
     keep,
+    leave_untended,
     nodes,
     rows_read,
 )
+from tests.database.terms import require_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +55,8 @@ BIG = {
     "fraud_prevention_logs",
     "outbox",
     "terms_acceptance",
+    "terms_presentations",
+    "terms_personal",
 }
 #: Pages that a statement over a handful of rows may touch; a scan of a big table takes thousands.
 PAGES_MAX = 400
@@ -95,7 +100,7 @@ async def settling(paykeel: Paykeel, merchant: Merchant) -> dict[str, Any]:
     return settle_arguments(merchant.merchant_id, 0, steps)
 
 
-def opening(
+async def opening(
     paykeel: Paykeel,
     merchant: Merchant,
     bench: Bench,
@@ -104,14 +109,16 @@ def opening(
     keys: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the arrays that open a few purchases, decided like this and counted under these."""
-    request = order(buyer_id="buyer-bulk-7")
+    request = order(buyer_id=TALKER)
     resources = paykeel.payments._resources
     at = paykeel.database.now()
+    gate = await _gate(resources, merchant.merchant_id, request)
+    assert gate.requirements
     judged = []
     for number in range(BATCH):
         asked = Asked(request, f"new-{number}", fingerprint("POST", "/v1/purchases", {}))
         gateway = paykeel.gateways.for_mode("test")
-        candidate = _candidate(resources, merchant, asked, gateway, at)
+        candidate = _candidate(resources, merchant, asked, gateway, at, gate)
         if keys is not None:
             candidate = replace(candidate, facts=replace(candidate.facts, keys=keys))
         judged.append(conclude(candidate, decision))
@@ -142,7 +149,7 @@ async def calls(
         ),
     }
     plain = {
-        "open_payments": opening(
+        "open_payments": await opening(
             paykeel, merchant, await paykeel.fraud.bench(merchant.merchant_id)
         ),
         "settle_payments": await settling(paykeel, merchant),
@@ -205,9 +212,10 @@ async def look(paykeel: Paykeel, merchant: Merchant, when: str) -> list[str]:
 @pytest.mark.slow
 async def test_no_hot_statement_reads_a_whole_table(urls: Urls, admin: asyncpg.Connection) -> None:
     async with opened(urls) as paykeel:
+        await leave_untended(admin)
         merchant = await paykeel.merchants.create("Harbour Market")
         small = await paykeel.merchants.create("Mill Market")
-        await paykeel.terms.require(merchant.merchant_id, "2026-11")
+        await require_terms(paykeel, merchant)
         await fill(admin, merchant.merchant_id)
         faults = await look(paykeel, merchant, "without statistics")
         await admin.execute("ANALYZE")
@@ -221,8 +229,9 @@ async def test_a_plan_of_empty_tables_is_as_good_when_they_are_full(
     urls: Urls, admin: asyncpg.Connection
 ) -> None:
     async with opened(urls) as paykeel:
+        await leave_untended(admin)
         merchant = await paykeel.merchants.create("Harbour Market")
-        await paykeel.terms.require(merchant.merchant_id, "2026-11")
+        await require_terms(paykeel, merchant)
         async with paykeel.database.connection() as connection:
             kept = {name: await keep(connection, PAYMENTS[name]) for name in KEPT}
             kept["find_keys"] = await keep(connection, IDEMPOTENCY["find_keys"])
@@ -244,6 +253,7 @@ async def test_a_plan_of_empty_tables_is_as_good_when_they_are_full(
 
 async def test_a_scan_would_be_seen(urls: Urls, admin: asyncpg.Connection) -> None:
     async with opened(urls) as paykeel:
+        await leave_untended(admin)
         merchant = await paykeel.merchants.create("Harbour Market")
         await fill(admin, merchant.merchant_id)
         bad = Statement(

@@ -34,6 +34,7 @@ from tests.database.helpers import (
     reference_of,
     topics_of,
 )
+from tests.database.terms import require_terms
 from tests.reviews import (
     DEAR,
     approve,
@@ -292,12 +293,10 @@ async def test_a_suspended_merchant_approves_nothing(judging: Paykeel, shop: Mer
     assert (await reject(judging, payment)).status == "blocked"
 
 
-async def test_limits_and_terms_are_not_asked_again(
-    judging: Paykeel, shop: Merchant, admin: asyncpg.Connection
-) -> None:
+async def test_limits_and_terms_are_not_asked_again(judging: Paykeel, shop: Merchant) -> None:
     payment = await buy(judging, shop)
     await judging.merchants.set_limit(shop.merchant_id, "EUR", 5)
-    await admin.execute("UPDATE merchants SET terms_version = 'v2'")
+    await require_terms(judging, shop)
     assert (await approve(judging, payment)).status == "succeeded"
 
 

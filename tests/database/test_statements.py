@@ -26,6 +26,9 @@ from paykeel.payments.moves import Attempt
 from paykeel.payments.resolve import Stuck
 from paykeel.payments.review_queue import Note, Review
 from paykeel.sealing import Seal
+from paykeel.terms.acceptance import Acceptance, Word
+from paykeel.terms.documents import PublicText
+from paykeel.terms.model import TermsDocument, TermsScope, TermsText, TermsVersion
 
 if TYPE_CHECKING:
     from tests.servers import Urls
@@ -44,6 +47,8 @@ STATEMENTS: dict[str, Statement] = {
 #: What a merchant is read with, as arrays.
 LIMITS = {f"limit_{field.name}" for field in fields(Limit)}
 RATES = {"rate_currency", "rate_effective_on", "rate_rate"}
+#: What a scope is read with.
+SCOPE = {field.name for field in fields(TermsScope)}
 #: Which class is built from which statement's rows, and what the rows have besides.
 BUILDS: dict[str, tuple[type, set[str]]] = {
     "payments/queries.sql::get_payment": (Payment, set()),
@@ -76,6 +81,20 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "fraud/lists.sql::find_items": (ListItem, set()),
     "sealing/queries.sql::last_seal": (Seal, set()),
     "sealing/queries.sql::list_seals": (Seal, set()),
+    "terms/documents.sql::add_document": (TermsDocument, set()),
+    "terms/documents.sql::list_documents": (TermsDocument, set()),
+    "terms/documents.sql::find_document": (TermsDocument, set()),
+    "terms/documents.sql::get_document": (TermsDocument, set()),
+    "terms/documents.sql::get_version": (TermsVersion, SCOPE),
+    "terms/documents.sql::list_versions": (TermsVersion, SCOPE),
+    "terms/documents.sql::list_texts": (TermsText, set()),
+    "terms/documents.sql::find_public_text": (
+        PublicText,
+        {*SCOPE, "other_locales", "other_sha256s"},
+    ),
+    "terms/presenting.sql::last_words": (Word, set()),
+    "terms/accepting.sql::get_acceptances": (Acceptance, set()),
+    "terms/evidence.sql::version_texts": (TermsText, set()),
     "metrics/queries.sql::metric_totals": (Total, set()),
     "gateways/placeholder/queries.sql::find_operation": (Operation, set()),
     "gateways/placeholder/queries.sql::take_charges": (Operation, set()),
@@ -88,7 +107,9 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "gateways/placeholder/queries.sql::double_charged": (DoubleCharge, set()),
 }
 #: What a class has that no column gives: it is filled in from elsewhere.
-NOT_COLUMNS = {"timeline", "limits", "is_new", "rates", "read_at"}
+NOT_COLUMNS = {
+    "timeline", "limits", "is_new", "rates", "read_at", "scope", "others", "replayed",
+}  # fmt: skip
 #: Utility statements, of which there is no plan to explain.
 UTILITIES = {"payments/queries.sql::plan_afresh"}
 
@@ -97,7 +118,7 @@ def test_the_rooms_are_all_here() -> None:
     rooms = {name.rpartition("/")[0] for name in FILES}
     expected = {"payments", "idempotency", "merchants", "terms", "metrics", "gateways/placeholder"}
     assert expected <= rooms
-    assert "payments/audit.sql" in FILES
+    assert {"payments/audit.sql", "terms/accepting.sql", "terms/documents.sql"} <= FILES.keys()
     assert BUILDS.keys() <= STATEMENTS.keys()
 
 

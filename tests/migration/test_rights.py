@@ -6,20 +6,35 @@ import pytest
 from paykeel.db.migrate import migrate
 from tests.migration.conftest import Connect, EmptyDatabase
 
-_HISTORY = ("payment_events", "fraud_prevention_logs", "terms_acceptance")
+_TERMS = ("terms_acceptance", "terms_presentations", "terms_documents", "terms_scopes")
+_HISTORY = ("payment_events", "fraud_prevention_logs", *_TERMS)
+#: Changed while they are drafts, and never emptied.
+_PUBLISHED = ("terms_versions", "terms_texts")
 _REFUSED = [
-    "DELETE FROM payment_events",
-    "DELETE FROM fraud_prevention_logs",
-    "DELETE FROM terms_acceptance",
-    *(f"TRUNCATE {table} CASCADE" for table in _HISTORY),
-    *(f"DROP TABLE {table} CASCADE" for table in _HISTORY),
-    *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in _HISTORY),
+    *(f"DELETE FROM {table}" for table in _HISTORY),  # noqa: S608 - our own names
+    *(f"TRUNCATE {table} CASCADE" for table in (*_HISTORY, *_PUBLISHED)),
+    *(f"DROP TABLE {table} CASCADE" for table in (*_HISTORY, *_PUBLISHED)),
+    *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in (*_HISTORY, *_PUBLISHED)),
     "UPDATE payment_events SET amount = 1",
     "UPDATE payment_events SET occurred_at = now()",
     "UPDATE fraud_prevention_logs SET decision = 'allow'",
-    "UPDATE terms_acceptance SET accepted_at = now()",
+    "UPDATE terms_acceptance SET occurred_at = now()",
+    "UPDATE terms_acceptance SET decision = 'accept'",
+    "UPDATE terms_presentations SET text_sha256s = '{}'",
+    "UPDATE terms_presentations SET expires_at = now()",
+    "UPDATE terms_documents SET required = false",
+    "UPDATE terms_documents SET title = 'another'",
+    "UPDATE terms_scopes SET jurisdiction = '*'",
+    "UPDATE terms_versions SET document_id = scope_id",
+    "UPDATE terms_versions SET created_at = now()",
+    "DELETE FROM terms_versions",
+    "UPDATE terms_texts SET locale = 'de'",
+    "UPDATE terms_texts SET version_id = merchant_id",
+    "DELETE FROM terms_personal",
+    "UPDATE terms_personal SET acceptance_id = merchant_id",
     # A merge and an upsert are updates by another name.
     "MERGE INTO payment_events e USING (VALUES (1)) v (a) ON true WHEN MATCHED THEN DELETE",
+    "MERGE INTO terms_acceptance a USING (VALUES (1)) v (a) ON true WHEN MATCHED THEN DELETE",
     "INSERT INTO payment_transitions VALUES ('failed', 'succeeded')",
     "DELETE FROM payment_transitions",
     "UPDATE payments SET amount = 1",
@@ -63,6 +78,74 @@ async def test_history_is_refused_to_its_owner_too(
     app: asyncpg.Connection, database: EmptyDatabase, connect: Connect, table: str
 ) -> None:
     owner = await connect(database.owner_url)
-    for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):  # noqa: S608 - our own names
+    for statement in (
+        f"DELETE FROM {table}",  # noqa: S608 - our own names
+        f"TRUNCATE {table} CASCADE",
+    ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="is history"):
             await owner.execute(statement)
+
+
+_TEXT = """
+INSERT INTO terms_texts (
+    merchant_id, version_id, locale, content, content_sha256, html, html_sha256, is_authoritative,
+    created_at)
+SELECT v.merchant_id, v.version_id, $1, 'a', sha256('a'), 'a', sha256('a'), $1 = 'de', now()
+FROM terms_versions v
+"""
+#: A draft of one version; all of its ids are the merchant's.
+_DRAFT = (
+    "INSERT INTO merchants (merchant_id, name, mode) VALUES (gen_random_uuid(), 'Market', 'test')",
+    """
+    INSERT INTO terms_documents (
+        merchant_id, document_id, key, purpose, required, title, author, created_at)
+    SELECT m.merchant_id, m.merchant_id, 'terms', 'contract', true, 'Terms', 'ann', now()
+    FROM merchants m
+    """,
+    """
+    INSERT INTO terms_scopes (
+        merchant_id, scope_id, document_id, buyer_role, jurisdiction, product, channel, created_at)
+    SELECT m.merchant_id, m.merchant_id, m.merchant_id, '*', '*', '*', '*', now() FROM merchants m
+    """,
+    """
+    INSERT INTO terms_versions (
+        merchant_id, version_id, document_id, scope_id, version, change, requires_reacceptance,
+        effective_from, status, author, created_at)
+    SELECT m.merchant_id, m.merchant_id, m.merchant_id, m.merchant_id, '1.0.0', 'major', true,
+        now(), 'draft', 'ann', now()
+    FROM merchants m
+    """,
+)
+_PUBLISH = """
+UPDATE terms_versions
+SET status = 'published', published_by = 'ann', published_at = now(), version_sha256 = sha256('a')
+"""
+_TOO_LATE = (
+    "UPDATE terms_versions SET summary = 'another'",
+    "UPDATE terms_versions SET requires_reacceptance = false",
+    "UPDATE terms_versions SET effective_from = now()",
+    "UPDATE terms_versions SET version_sha256 = sha256('b')",
+    """
+    UPDATE terms_versions
+    SET status = 'draft', published_by = NULL, published_at = NULL, version_sha256 = NULL
+    """,
+    "UPDATE terms_texts SET content = 'c', content_sha256 = sha256('c')",
+    "UPDATE terms_texts SET is_authoritative = false",
+    "DELETE FROM terms_texts",
+    _TEXT.replace("$1", "'en'"),
+)
+
+
+async def test_the_application_drafts_and_publishes_and_changes_nothing_afterwards(
+    app: asyncpg.Connection,
+) -> None:
+    for statement in (*_DRAFT, _TEXT.replace("$1", "'de'")):
+        await app.execute(statement)
+    await app.execute("UPDATE terms_texts SET content = 'b', content_sha256 = sha256('b')")
+    await app.execute(_PUBLISH)
+    refused = asyncpg.IntegrityConstraintViolationError
+    for statement in _TOO_LATE:
+        with pytest.raises(refused, match="published version is not changed"):
+            await app.execute(statement)
+    rows = await app.fetch("SELECT locale, content FROM terms_texts")
+    assert [tuple(row) for row in rows] == [("de", "b")]

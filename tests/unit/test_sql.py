@@ -93,8 +93,15 @@ def test_nothing_in_a_literal_is_read(text: str) -> None:
 
 
 def test_the_rooms_have_their_statements() -> None:
-    for room in ("payments", "idempotency", "merchants", "terms", "metrics"):
-        statements = load(f"paykeel.{room}")
+    files = [
+        *((room, "queries.sql") for room in ("payments", "idempotency", "merchants", "metrics")),
+        *(
+            ("terms", file)
+            for file in ("queries.sql", "documents.sql", "presenting.sql", "accepting.sql")
+        ),
+    ]
+    for room, file in files:
+        statements = load(f"paykeel.{room}", file)
         assert statements
         assert all(statement.about for statement in statements.values())
         assert all(statement.name == name for name, statement in statements.items())

@@ -20,6 +20,9 @@ from paykeel.api.openapi import API_VERSION, describe
 from paykeel.api.payments import PaymentRoutes
 from paykeel.api.problems import request_id_of, routing_problem
 from paykeel.api.quotes import QuoteRoutes
+from paykeel.api.terms import TermsRoutes
+from paykeel.api.terms_acceptances import TermsAcceptanceRoutes
+from paykeel.api.terms_texts import TermsTextRoutes
 from paykeel.core import Core
 from paykeel.errors import Unavailable
 
@@ -47,6 +50,9 @@ _ROUTES = (
     FraudLabelRoutes,
     FraudReviewRoutes,
     FraudAlertRoutes,
+    TermsRoutes,
+    TermsAcceptanceRoutes,
+    TermsTextRoutes,
     HealthRoutes,
 )
 

@@ -43,6 +43,8 @@ class Call:
     header_bytes_longest: int = 0
     #: Whose key was shown, once that is known.
     merchant_id: UUID | None = None
+    #: How long the answer may be kept; a handler may say otherwise when nothing can go wrong.
+    cache_control: bytes = b"no-store"
 
 
 def read_call(headers: Iterable[tuple[bytes, bytes]]) -> Call:

@@ -22,7 +22,7 @@ MEANINGS = {
     400: "The request cannot be understood.",
     401: "No valid API key was given.",
     402: "It ended without money; the payment is carried along.",
-    403: "The key lacks the scope, or the merchant is suspended.",
+    403: "The key lacks the scope, the merchant is suspended, or terms have to be accepted.",
     404: "There is none such, or it is another merchant's.",
     408: "The body took too long to arrive.",
     409: "The present state does not allow it, or the first request is still in flight.",
@@ -77,3 +77,23 @@ def parameter(name: str, place: str, about: str, schema: Document, **more: Any) 
 def query(name: str, about: str, **schema: Any) -> Document:
     """Return an optional parameter of the query; it is text unless the schema says otherwise."""
     return parameter(name, "query", about, {"type": "string", **schema}, required=False)
+
+
+def path(name: str, about: str, **schema: Any) -> Document:
+    """Return a parameter of the path; it is text unless the schema says otherwise."""
+    return parameter(name, "path", about, {"type": "string", **schema}, required=True)
+
+
+def operation(
+    answers: Document,
+    parameters: list[Document],
+    *statuses: int,
+    body: tuple[str, Mapping[str, Any]] | None = None,
+) -> Document:
+    """Return a route behind a key: its answers, and the problems of these statuses."""
+    document: Document = {"security": [{"api_key": []}], "parameters": parameters}
+    if body is not None:
+        document["requestBody"] = {"required": True, "content": content(*body)}
+        statuses = (*statuses, *BODIES)
+    document["responses"] = {**answers, **problems(*ANYWHERE, *statuses)}
+    return document

@@ -17,6 +17,8 @@ from paykeel.api.fraud_alert_documents import ALERT_ANSWERS, ALERT_REQUESTS
 from paykeel.api.fraud_documents import FRAUD_ANSWERS, FRAUD_REQUESTS
 from paykeel.api.fraud_label_documents import LABEL_ANSWERS, LABEL_REQUESTS
 from paykeel.api.fraud_review_documents import REVIEW_ANSWERS, REVIEW_REQUESTS
+from paykeel.api.terms_acceptance_documents import ACCEPTANCE_ANSWERS, ACCEPTANCE_REQUESTS
+from paykeel.api.terms_documents import TERMS_ANSWERS, TERMS_REQUESTS, Jurisdiction, Word
 from paykeel.fraud.quotes import (
     DISCOUNTS_MAX,
     EXPIRY_S_DEFAULT,
@@ -75,6 +77,9 @@ class PurchaseBuyer(Buyer):
 
     email: Annotated[str, Field(min_length=3, max_length=EMAIL_CHARACTERS_MAX)] | None = None
     created_at: Annotated[Instant | None, Field(description="Of the buyer's account.")] = None
+    jurisdiction: Annotated[
+        Jurisdiction | None, Field(description="Where the buyer is, by which terms can differ.")
+    ] = None
 
 
 Token = Annotated[str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX)]
@@ -138,6 +143,10 @@ class Purchase(_Request):
     items: Annotated[list[Item] | None, Field(max_length=ITEMS_MAX)] = None
     card: Card | None = None
     client: Client | None = None
+    channel: Annotated[
+        Word | None,
+        Field(description="Your own word for where you sell, by which terms can differ."),
+    ] = None
     velocity_keys: Annotated[
         dict[Annotated[str, StringConstraints(pattern=NAME_PATTERN)], Token] | None,
         Field(
@@ -228,6 +237,10 @@ class Payment(_Answer):
     created_at: Instant
     updated_at: Instant
     finished_at: Instant | None
+    warnings: Annotated[
+        list[dict[str, Any]] | None,
+        Field(description="Only where there are any: terms that have to be accepted before long."),
+    ] = None
     timeline: Annotated[list[TimelineEntry], Field(description="Empty in lists.")]
 
 
@@ -295,6 +308,15 @@ class Problem(_Answer):
     mistakes: Annotated[
         list[dict[str, Any]] | None, Field(description="Of a ruleset: code, path, message, place.")
     ] = None
+    missing: Annotated[
+        list[dict[str, Any]] | None, Field(description="The terms that are to be accepted first.")
+    ] = None
+    presentation_url: Annotated[
+        str | None, Field(description="Where to `POST` for what is to be shown.")
+    ] = None
+    version_ids: Annotated[
+        list[Id] | None, Field(description="The versions that were shown and are stale.")
+    ] = None
 
 
 class Decline(Problem):
@@ -314,9 +336,10 @@ class Readiness(_Answer):
 REQUESTS: tuple[type[BaseModel], ...] = (
     Purchase, QuoteRequest, Capture, Cancel, Actions, *FRAUD_REQUESTS, *LABEL_REQUESTS,
     *REVIEW_REQUESTS,
-    *ALERT_REQUESTS,
+    *ALERT_REQUESTS, *TERMS_REQUESTS, *ACCEPTANCE_REQUESTS,
 )  # fmt: skip
 ANSWERS: tuple[type[BaseModel], ...] = (
     Payment, Quote, Event, PaymentList, EventList, Problem, Decline, Readiness, *FRAUD_ANSWERS,
-    *LABEL_ANSWERS, *REVIEW_ANSWERS, *ALERT_ANSWERS,
+    *LABEL_ANSWERS, *REVIEW_ANSWERS, *ALERT_ANSWERS, *TERMS_ANSWERS,
+    *ACCEPTANCE_ANSWERS,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
@@ -30,6 +30,10 @@ HEADER_BYTES_MAX = 8 * 1024
 HEADERS_BYTES_MAX = 16 * 1024
 #: Path and query together.
 PATH_BYTES_MAX = 8 * 1024
+
+#: Where whole texts are sent, in all their languages; nobody reads a body before the key.
+TEXTS_PATH = "/v1/terms/documents/"
+TEXTS_BODY_BYTES_MAX = 4 * 1024 * 1024
 
 _INTERNAL_FROM = 500
 
@@ -54,6 +58,8 @@ class Edge:
         """Take the application and the limits of a request."""
         self._app = app
         self._limits = limits
+        texts = max(limits.body_bytes_max, TEXTS_BODY_BYTES_MAX)
+        self._limits_of_texts = replace(limits, body_bytes_max=texts)
         self._access_log = access_log
         # Bound once, when the first request comes: by then logging is set up.
         self._log: Any = None
@@ -67,22 +73,24 @@ class Edge:
             self._log = log.bind()
         started = time.perf_counter()
         call = scope[SCOPE_KEY] = read_call(scope["headers"])
-        marks = [
-            (b"x-request-id", call.request_id.encode("ascii")),
-            (b"cache-control", b"no-store"),
-        ]
+        request_id = call.request_id.encode("ascii")
+        limits = self._limits_of(scope["path"])
         status = 0
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *marks]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id),
+                    (b"cache-control", call.cache_control),
+                ]
             await send(message)
 
         try:
-            self._check(scope, call)
-            await self._app(scope, _Bounded(receive, self._limits), send_marked)
+            _check(scope, call, limits)
+            await self._app(scope, _Bounded(receive, limits), send_marked)
         except PaykeelError as error:
             if status:
                 raise
@@ -111,23 +119,28 @@ class Edge:
             )
         return answer
 
-    def _check(self, scope: Scope, call: Call) -> None:
-        """Refuse what is too large, or holds a card number, before anybody reads or logs it."""
-        if call.header_bytes > HEADERS_BYTES_MAX or call.header_bytes_longest > HEADER_BYTES_MAX:
-            raise RequestRefused("headers_too_large", close=True)
-        path, query = scope["path"], scope["query_string"]
-        if len(path) + len(query) > PATH_BYTES_MAX:
-            raise RequestRefused("path_too_long", close=True)
-        if holds_card_number(path):
-            raise CardNumberRefused("path")
-        if query:
-            text = _CURSOR.sub("", query.decode("latin-1"))
-            if holds_card_number(unquote_plus(text)):
-                raise CardNumberRefused("query")
-        length = call.content_length
-        # Of two lengths, or one that is no number, the server has spoken already.
-        if length is not None and length.isdecimal() and int(length) > self._limits.body_bytes_max:
-            raise too_large(self._limits)
+    def _limits_of(self, path: str) -> Limits:
+        """Return what a request to this path may weigh."""
+        return self._limits_of_texts if TEXTS_PATH in path else self._limits
+
+
+def _check(scope: Scope, call: Call, limits: Limits) -> None:
+    """Refuse what is too large, or holds a card number, before anybody reads or logs it."""
+    if call.header_bytes > HEADERS_BYTES_MAX or call.header_bytes_longest > HEADER_BYTES_MAX:
+        raise RequestRefused("headers_too_large", close=True)
+    path, query = scope["path"], scope["query_string"]
+    if len(path) + len(query) > PATH_BYTES_MAX:
+        raise RequestRefused("path_too_long", close=True)
+    if holds_card_number(path):
+        raise CardNumberRefused("path")
+    if query:
+        text = _CURSOR.sub("", query.decode("latin-1"))
+        if holds_card_number(unquote_plus(text)):
+            raise CardNumberRefused("query")
+    length = call.content_length
+    # Of two lengths, or one that is no number, the server has spoken already.
+    if length is not None and length.isdecimal() and int(length) > limits.body_bytes_max:
+        raise too_large(limits)
 
 
 class _Bounded:

@@ -30,11 +30,13 @@ PURCHASES: Document = {
             "role": "agent",
             "email": "ann@example.org",
             "created_at": "2025-03-01T08:00:00Z",
+            "jurisdiction": "DE",
         },
         "payment_method": "pm_ok",
         "card": {"fingerprint": "fp_71b2", "bin": "42424242", "country": "DE"},
         "client": {"ip": "203.0.113.9", "device_id": "d-55ab", "country": "DE"},
         "velocity_keys": {"warehouse": "north-2"},
+        "channel": "web",
     },
     "reserved_first": {
         "amount": 98_000,

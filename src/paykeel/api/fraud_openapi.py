@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paykeel.api.describing import (
-    ANYWHERE,
-    BODIES,
-    Document,
-    answer,
-    content,
-    parameter,
-    problems,
-    query,
-)
+from paykeel.api.describing import Document, answer, operation, path, query
 from paykeel.api.queries import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 
 if TYPE_CHECKING:
@@ -162,32 +153,14 @@ _LIMIT = query(
 _PAGED = [query("cursor", "`next_cursor` of the page before."), _LIMIT]
 
 
-def _path(name: str, about: str, **schema: Any) -> Document:
-    return parameter(name, "path", about, {"type": "string", **schema}, required=True)
-
-
-_LIST = _path("list", "`block`, `allow`, `watch`, or one that a ruleset declares.")
-
-
-def _operation(
-    answers: Document,
-    parameters: list[Document],
-    *statuses: int,
-    body: tuple[str, Mapping[str, Any]] | None = None,
-) -> Document:
-    document: Document = {"security": [{"api_key": []}], "parameters": parameters}
-    if body is not None:
-        document["requestBody"] = {"required": True, "content": content(*body)}
-        statuses = (*statuses, *BODIES)
-    document["responses"] = {**answers, **problems(*ANYWHERE, *statuses)}
-    return document
+_LIST = path("list", "`block`, `allow`, `watch`, or one that a ruleset declares.")
 
 
 def _good(about: str, model: str, shown: Mapping[str, Any], status: int = 200) -> Document:
     return {str(status): answer(about, model, shown)}
 
 
-APPLY = _operation(
+APPLY = operation(
     {
         **_good("Stored.", "FraudRuleset", _WHOLE, 201),
         **_good("With `plan=true`: what would change.", "FraudRulesetPlan", _PLANNED),
@@ -195,19 +168,19 @@ APPLY = _operation(
     [query("plan", "`true`: store nothing.", enum=["true", "false"], default="false")],
     body=("FraudRulesetApply", APPLIES),
 )
-RULESETS = _operation(
+RULESETS = operation(
     _good("A page.", "FraudRulesetList", _LISTED),
     [query("ruleset", "Only versions of this name."), *_PAGED],
 )
-RULESET = _operation(
+RULESET = operation(
     _good("The version.", "FraudRuleset", _WHOLE),
     [
-        _path("name", "The ruleset's name."),
-        _path("version", "Its number; 0 is the built-in `default`.", pattern="^[0-9]{1,9}$"),
+        path("name", "The ruleset's name."),
+        path("version", "Its number; 0 is the built-in `default`.", pattern="^[0-9]{1,9}$"),
     ],
     404,
 )
-ACTIVATE = _operation(
+ACTIVATE = operation(
     _good("It waits for its second person, or runs in the shadow.", "FraudActivation", {
         "waiting": _WAITING,
     }),
@@ -215,24 +188,24 @@ ACTIVATE = _operation(
     404,
     body=("FraudActivationRequest", ACTIVATES),
 )  # fmt: skip
-APPROVE = _operation(
+APPROVE = operation(
     _good("It is live.", "FraudActivation", {"in_force": _APPROVED}),
-    [_path("activation_id", "The activation's id.", format="uuid")],
+    [path("activation_id", "The activation's id.", format="uuid")],
     404,
     body=("FraudApproval", {"by_another": {"approver": "ben"}}),
 )
-ACTIVATIONS = _operation(
+ACTIVATIONS = operation(
     _good("A page.", "FraudActivationList", _page([_APPROVED])),
     _PAGED,
 )
-ITEMS = _operation(_good("A page.", "FraudListItems", _page([_ITEM])), [_LIST, *_PAGED], 404)
-ADD_ITEM = _operation(
+ITEMS = operation(_good("A page.", "FraudListItems", _page([_ITEM])), [_LIST, *_PAGED], 404)
+ADD_ITEM = operation(
     _good("It is on the list.", "FraudListItem", {"item": _ITEM}),
     [_LIST],
     404,
     body=("FraudListEntry", ENTRIES),
 )
-REMOVE_ITEM = _operation(
+REMOVE_ITEM = operation(
     {"204": {"description": "It is not on the list any more."}},
     [_LIST],
     404,

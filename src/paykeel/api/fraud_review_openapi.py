@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from paykeel.api import examples
-from paykeel.api.describing import (
-    ANYWHERE,
-    BODIES,
-    Document,
-    answer,
-    content,
-    parameter,
-    problems,
-    query,
-)
+from paykeel.api.describing import Document, answer, operation, parameter, query
 from paykeel.api.queries import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from paykeel.payments.review_queue import OPERATOR_CHARACTERS_MAX, REASON_CHARACTERS_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _AT = "2026-11-23T09:30:00.000000Z"
 _REVIEW: Document = {
@@ -107,20 +93,6 @@ _LISTING = [
 ]  # fmt: skip
 
 
-def _operation(
-    answers: Document,
-    parameters: list[Document],
-    *statuses: int,
-    body: tuple[str, Mapping[str, Any]] | None = None,
-) -> Document:
-    document: Document = {"security": [{"api_key": []}], "parameters": parameters}
-    if body is not None:
-        document["requestBody"] = {"required": True, "content": content(*body)}
-        statuses = (*statuses, *BODIES)
-    document["responses"] = {**answers, **problems(*ANYWHERE, *statuses)}
-    return document
-
-
 _PAGE: Document = {"page": {"object": "list", "data": [_REVIEW], "next_cursor": None}}
 _DECIDED: Document = {
     "200": answer("It is written; the payment says how it stands.", "FraudReviewDetails", {
@@ -128,23 +100,23 @@ _DECIDED: Document = {
     })
 }  # fmt: skip
 
-LIST = _operation({"200": answer("A page.", "FraudReviewList", _PAGE)}, _LISTING)
-GET = _operation(
+LIST = operation({"200": answer("A page.", "FraudReviewList", _PAGE)}, _LISTING)
+GET = operation(
     {"200": answer("The review.", "FraudReviewDetails", {"approved": _APPROVED})},
     [_PAYMENT_ID],
     404,
 )
-ASSIGN = _operation(
+ASSIGN = operation(
     {"200": answer("It is assigned.", "FraudReview", {"open": _REVIEW})},
     [_PAYMENT_ID],
     404,
     body=("FraudReviewAssignment", ASSIGNMENTS),
 )
-NOTE = _operation(
+NOTE = operation(
     {"201": answer("It is noted.", "FraudReviewNote", {"note": _NOTE})},
     [_PAYMENT_ID],
     404,
     body=("FraudReviewNoteRequest", NOTES),
 )
-APPROVE = _operation(_DECIDED, [_PAYMENT_ID], 404, body=("FraudReviewApproval", APPROVALS))
-REJECT = _operation(_DECIDED, [_PAYMENT_ID], 404, body=("FraudReviewRejection", REJECTIONS))
+APPROVE = operation(_DECIDED, [_PAYMENT_ID], 404, body=("FraudReviewApproval", APPROVALS))
+REJECT = operation(_DECIDED, [_PAYMENT_ID], 404, body=("FraudReviewRejection", REJECTIONS))

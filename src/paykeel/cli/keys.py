@@ -23,10 +23,10 @@ from paykeel.merchants.keys import Scope
 if TYPE_CHECKING:
     from paykeel.merchants.keys import ApiKey
 
-#: What a shop needs. Why a purchase was judged as it was is for risk people, who ask for it.
-SHOP_SCOPES = tuple(
-    str(scope) for scope in Scope if scope not in {Scope.FRAUD_READ, Scope.FRAUD_WRITE}
-)
+#: What a shop does not need: why a purchase was judged as it was is for risk people, and what the
+#: terms say for lawyers, who ask for it.
+_OTHERS_SCOPES = {Scope.FRAUD_READ, Scope.FRAUD_WRITE, Scope.TERMS_WRITE}
+SHOP_SCOPES = tuple(str(scope) for scope in Scope if scope not in _OTHERS_SCOPES)
 
 app = App(name="keys", help="Create, list, rotate and revoke API keys.")
 
@@ -46,7 +46,8 @@ async def create(
 
     Args:
         name: For people: what uses it.
-        scope: What it may do; repeat it for several. Left out: what a shop needs, all but fraud:*.
+        scope: What it may do; repeat it for several. Left out: what a shop needs, all but
+            fraud:* and terms:write.
         expires_in_days: After how many days it ends; never when left out.
         secret_only: Print the secret and nothing else.
         merchant: Whose; not needed while there is only one.

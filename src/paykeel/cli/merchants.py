@@ -145,7 +145,6 @@ def _show(out: Output, merchant: Merchant) -> None:
             "name": merchant.name,
             "mode": merchant.mode,
             "status": merchant.status,
-            "terms": merchant.terms_version or "none asked",
             "reference currency": merchant.reference_currency,
             **{f"limit {' '.join(one.place)}": told(one) for one in _holding(merchant)},
         }
@@ -165,7 +164,6 @@ def _document(merchant: Merchant) -> dict[str, Any]:
         "name": merchant.name,
         "mode": merchant.mode,
         "status": merchant.status,
-        "terms_version": merchant.terms_version,
         "created_at": merchant.created_at.isoformat(),
         "reference_currency": merchant.reference_currency,
     }

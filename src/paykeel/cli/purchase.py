@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from cyclopts import Group, Parameter
@@ -34,7 +34,13 @@ from paykeel.cli.orders.reading import Lines, read_orders
 from paykeel.cli.orders.running import RejectFile, Run, run_orders
 from paykeel.cli.orders.sending import CoreSender, HttpSender, LineRefused, Patience, Sender
 from paykeel.cli.orders.showing import Bar, show_tally
-from paykeel.errors import IdempotencyKeyReused, InvalidField, InvalidInput, PaykeelError
+from paykeel.errors import (
+    IdempotencyKeyReused,
+    InvalidField,
+    InvalidInput,
+    PaykeelError,
+    TermsAcceptanceRequired,
+)
 from paykeel.payments.states import CONCLUDED, Status
 
 if TYPE_CHECKING:
@@ -74,6 +80,15 @@ class OrderOptions:
 
     capture_method: str | None = None
     """automatic or manual."""
+
+    kind: str | None = None
+    """What is bought, in the merchant's own word."""
+
+    jurisdiction: str | None = None
+    """Where the buyer is, by ISO 3166: DE, or DE-BY."""
+
+    channel: str | None = None
+    """Where it is sold, in the merchant's own word."""
 
 
 NO_ORDER = OrderOptions()
@@ -225,6 +240,8 @@ async def _purchase_one(out: Output, sender: Sender, waiting: Patience, order: O
     except LineRefused as error:
         if error.code == IdempotencyKeyReused.code:
             raise IdempotencyKeyReused(f"{error.reason} What differs: {error.field}.") from error
+        if error.code == TermsAcceptanceRequired.code:
+            raise TermsAcceptanceRequired(error.reason, **error.data) from error
         raise InvalidField(error.field, error.code, error.reason) from error
     out.document(
         {
@@ -234,6 +251,7 @@ async def _purchase_one(out: Output, sender: Sender, waiting: Patience, order: O
             "amount": sent.amount,
             "currency": sent.currency,
             "replayed": sent.replayed,
+            "warnings": list(sent.warnings),
         }
     )
     out.facts(
@@ -245,9 +263,19 @@ async def _purchase_one(out: Output, sender: Sender, waiting: Patience, order: O
             "replayed": "yes, and not charged again" if sent.replayed else "no",
         }
     )
+    for warning in sent.warnings:
+        out.line(_told(warning))
     status = Status(sent.status)
     bought = status not in CONCLUDED or status in {Status.SUCCEEDED, Status.AUTHORIZED}
     return OK if bought else REFUSED
+
+
+def _told(warning: Mapping[str, Any]) -> str:
+    """Say for people what came with an answer."""
+    if warning.get("code") == "terms_acceptance_due":
+        what = f"{warning['title']} {warning['version']}"
+        return f"The buyer has to accept {what} by {warning['due_at']}, or cannot purchase then."
+    return str(warning.get("code"))
 
 
 def _format_of(source: str) -> Format:

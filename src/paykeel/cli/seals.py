@@ -71,11 +71,11 @@ async def verify(
     """
     out = Output(common)
     keys = frozenset(key for text in trust for key in read_public_keys(text))
-    heads = tuple(found for text in head for found in _heads(text))
+    heads = tuple(found for text in head for found in read_heads(text))
     given = _Trust(keys, heads, accept_late)
     if file is None:
         async with open_core() as core:
-            await _check_merchant(core, merchant)
+            await check_merchant(core, merchant)
             reports = await SealReader(core.database).verify(
                 merchant, trusted=keys, heads=heads, accept_late=accept_late
             )
@@ -99,13 +99,13 @@ def _verify_file(path: Path, given: _Trust, merchant_id: UUID | None) -> list[Ch
         raise InvalidInput(f"{path} cannot be read: {error}.", code="file_unreadable") from error
 
 
-async def _check_merchant(core: Core, merchant_id: UUID | None) -> None:
+async def check_merchant(core: Core, merchant_id: UUID | None) -> None:
     """Refuse a merchant that is not there, whose chains would all look whole."""
     if merchant_id is not None:
         await core.merchants.get(merchant_id)
 
 
-def _heads(text: str) -> Iterator[Head]:
+def read_heads(text: str) -> Iterator[Head]:
     """Read one head, or a file with one a line."""
     if text.count(":") == 3:
         yield Head.read(text)
@@ -134,7 +134,7 @@ async def export(
     """
     out = Output(common)
     async with open_core() as core:
-        await _check_merchant(core, merchant)
+        await check_merchant(core, merchant)
         try:
             seals, rows, heads = await _write(core, file, merchant)
         except OSError as error:
@@ -190,7 +190,7 @@ async def status(*, merchant: MerchantOption = None, common: Common = DEFAULTS) 
     """
     out = Output(common)
     async with open_core() as core:
-        await _check_merchant(core, merchant)
+        await check_merchant(core, merchant)
         chains = await SealReader(core.database).status(merchant)
         public_key = (await core.sealing.keys.key()).public_key
         made_here = core.sealing.keys.own

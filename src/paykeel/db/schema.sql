@@ -40,6 +40,50 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 
+-- FUNCTION refuse_change_of_published_terms()
+
+CREATE FUNCTION public.refuse_change_of_published_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    was jsonb := to_jsonb(OLD) - '{status,withdrawn_by,withdrawn_at,withdrawn_because}'::text[];
+BEGIN
+    IF OLD.status = 'draft' AND TG_OP = 'UPDATE' THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.status = 'published' AND NEW.status = 'withdrawn' AND was =
+        to_jsonb(NEW) - '{status,withdrawn_by,withdrawn_at,withdrawn_because}'::text[]
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'A published version is not changed'
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
+-- FUNCTION refuse_change_of_published_text()
+
+CREATE FUNCTION public.refuse_change_of_published_text() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    one record;
+    found_status text;
+BEGIN
+    IF TG_OP = 'DELETE' THEN one := OLD; ELSE one := NEW; END IF;
+    SELECT v.status INTO found_status FROM terms_versions v
+    WHERE v.merchant_id = one.merchant_id AND v.version_id = one.version_id
+    FOR SHARE;
+    IF found_status IS DISTINCT FROM 'draft' OR (TG_OP = 'UPDATE' AND (
+        (OLD.merchant_id, OLD.version_id) IS DISTINCT FROM (NEW.merchant_id, NEW.version_id)))
+    THEN
+        RAISE EXCEPTION 'The text of a published version is not changed'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN one;
+END
+$$;
+
 -- TABLE amount_limits
 
 CREATE TABLE public.amount_limits (
@@ -350,16 +394,14 @@ CREATE TABLE public.merchants (
     name text NOT NULL,
     mode text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
-    terms_version text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     reference_currency public.currency_code DEFAULT 'EUR'::text NOT NULL,
+    terms_revision bigint DEFAULT 0 NOT NULL,
     CONSTRAINT merchants_mode_check CHECK ((mode = ANY (ARRAY['test'::text, 'live'::text]))),
     CONSTRAINT merchants_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <=
         200))),
     CONSTRAINT merchants_status_check CHECK ((status = ANY (ARRAY['active'::text,
-        'suspended'::text]))),
-    CONSTRAINT merchants_terms_version_check CHECK (((char_length(terms_version) >= 1) AND
-        (char_length(terms_version) <= 100)))
+        'suspended'::text])))
 );
 
 -- TABLE outbox
@@ -542,6 +584,7 @@ CREATE TABLE public.payments (
     updated_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
     kind text DEFAULT 'purchase'::text NOT NULL COLLATE pg_catalog."C",
+    warnings jsonb,
     CONSTRAINT payments_amount_authorized_check CHECK ((amount_authorized >= 0)),
     CONSTRAINT payments_amount_captured_check CHECK ((amount_captured >= 0)),
     CONSTRAINT payments_amount_check CHECK (((amount >= 1) AND (amount <= '999999999999'::bigint))),
@@ -596,7 +639,8 @@ END)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_review'::text,
         'requires_action'::text, 'processing'::text, 'authorized'::text, 'succeeded'::text,
         'failed'::text, 'blocked'::text, 'canceled'::text, 'expired'::text]))),
-    CONSTRAINT payments_version_check CHECK ((version >= 1))
+    CONSTRAINT payments_version_check CHECK ((version >= 1)),
+    CONSTRAINT payments_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
 )
 WITH (fillfactor='85');
 
@@ -693,13 +737,271 @@ CREATE TABLE public.server_secrets (
 
 CREATE TABLE public.terms_acceptance (
     merchant_id uuid NOT NULL,
+    acceptance_id uuid NOT NULL,
     buyer_id text NOT NULL,
-    terms_version text NOT NULL,
-    accepted_at timestamp with time zone DEFAULT now() NOT NULL,
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    decision text NOT NULL COLLATE pg_catalog."C",
+    document_id uuid NOT NULL,
+    scope_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    version_sha256 bytea NOT NULL,
+    locale text NOT NULL COLLATE pg_catalog."C",
+    text_sha256 bytea NOT NULL,
+    presentation_id uuid,
+    presentation_sha256 bytea,
+    method text NOT NULL COLLATE pg_catalog."C",
+    actor_kind text NOT NULL COLLATE pg_catalog."C",
+    actor_id text,
+    on_behalf_of text,
+    authority text,
+    scrolled_to_end boolean,
+    dwell_ms bigint,
+    client_locale text,
+    time_zone text,
+    client_at timestamp with time zone,
+    page_url text,
+    request_id text,
+    payment_id uuid,
+    ip_hash bytea,
+    user_agent_hash bytea,
+    imported_from text,
+    imported_ref text,
+    occurred_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_acceptance_actor_id_check CHECK (((char_length(actor_id) >= 1) AND
+        (char_length(actor_id) <= 128))),
+    CONSTRAINT terms_acceptance_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['human'::text,
+        'delegate'::text, 'electronic_agent'::text]))),
+    CONSTRAINT terms_acceptance_authority_check CHECK (((char_length(authority) >= 1) AND
+        (char_length(authority) <= 500))),
     CONSTRAINT terms_acceptance_buyer_id_check CHECK (((char_length(buyer_id) >= 1) AND
         (char_length(buyer_id) <= 128))),
-    CONSTRAINT terms_acceptance_terms_version_check CHECK (((char_length(terms_version) >= 1) AND
-        (char_length(terms_version) <= 100)))
+    CONSTRAINT terms_acceptance_buyer_role_check CHECK ((buyer_role = ANY (ARRAY['agent'::text,
+        'operator'::text, 'unknown'::text]))),
+    CONSTRAINT terms_acceptance_check CHECK (((method = 'import'::text) = (imported_from IS NOT
+        NULL))),
+    CONSTRAINT terms_acceptance_check1 CHECK (((presentation_id IS NULL) = (presentation_sha256 IS
+        NULL))),
+    CONSTRAINT terms_acceptance_check2 CHECK (((presentation_id IS NOT NULL) OR (method =
+        'import'::text) OR (decision = 'withdraw'::text))),
+    CONSTRAINT terms_acceptance_check3 CHECK (((actor_kind = 'human'::text) OR ((actor_id IS NOT
+        NULL) AND (authority IS NOT NULL)))),
+    CONSTRAINT terms_acceptance_client_locale_check CHECK (((char_length(client_locale) >= 1) AND
+        (char_length(client_locale) <= 50))),
+    CONSTRAINT terms_acceptance_decision_check CHECK ((decision = ANY (ARRAY['accept'::text,
+        'decline'::text, 'withdraw'::text]))),
+    CONSTRAINT terms_acceptance_dwell_ms_check CHECK (((dwell_ms >= 0) AND (dwell_ms <= 86400000))),
+    CONSTRAINT terms_acceptance_imported_from_check CHECK (((char_length(imported_from) >= 1) AND
+        (char_length(imported_from) <= 200))),
+    CONSTRAINT terms_acceptance_imported_ref_check CHECK (((char_length(imported_ref) >= 1) AND
+        (char_length(imported_ref) <= 200))),
+    CONSTRAINT terms_acceptance_ip_hash_check CHECK ((octet_length(ip_hash) = 32)),
+    CONSTRAINT terms_acceptance_locale_check CHECK (((char_length(locale) >= 2) AND
+        (char_length(locale) <= 50))),
+    CONSTRAINT terms_acceptance_method_check CHECK ((method = ANY (ARRAY['checkbox_click'::text,
+        'button_click'::text, 'scroll_click'::text, 'typed_name'::text, 'api'::text,
+        'import'::text]))),
+    CONSTRAINT terms_acceptance_on_behalf_of_check CHECK (((char_length(on_behalf_of) >= 1) AND
+        (char_length(on_behalf_of) <= 200))),
+    CONSTRAINT terms_acceptance_page_url_check CHECK (((char_length(page_url) >= 1) AND
+        (char_length(page_url) <= 2000))),
+    CONSTRAINT terms_acceptance_presentation_sha256_check CHECK ((octet_length(presentation_sha256)
+        = 32)),
+    CONSTRAINT terms_acceptance_request_id_check CHECK (((char_length(request_id) >= 1) AND
+        (char_length(request_id) <= 100))),
+    CONSTRAINT terms_acceptance_text_sha256_check CHECK ((octet_length(text_sha256) = 32)),
+    CONSTRAINT terms_acceptance_time_zone_check CHECK (((char_length(time_zone) >= 1) AND
+        (char_length(time_zone) <= 64))),
+    CONSTRAINT terms_acceptance_user_agent_hash_check CHECK ((octet_length(user_agent_hash) = 32)),
+    CONSTRAINT terms_acceptance_version_sha256_check CHECK ((octet_length(version_sha256) = 32))
+);
+
+-- TABLE terms_documents
+
+CREATE TABLE public.terms_documents (
+    merchant_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    required boolean NOT NULL,
+    title text NOT NULL,
+    author text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT marketing_is_never_required CHECK ((NOT (required AND (purpose =
+        'marketing'::text)))),
+    CONSTRAINT terms_documents_author_check CHECK (((char_length(author) >= 1) AND
+        (char_length(author) <= 200))),
+    CONSTRAINT terms_documents_key_check CHECK ((key ~ '^[a-z][a-z0-9_-]{0,59}$'::text)),
+    CONSTRAINT terms_documents_purpose_check CHECK ((purpose = ANY (ARRAY['contract'::text,
+        'privacy'::text, 'refund_policy'::text, 'marketing'::text]))),
+    CONSTRAINT terms_documents_title_check CHECK (((char_length(title) >= 1) AND (char_length(title)
+        <= 200)))
+);
+
+-- TABLE terms_personal
+
+CREATE TABLE public.terms_personal (
+    merchant_id uuid NOT NULL,
+    acceptance_id uuid NOT NULL,
+    ip text,
+    ip_salt bytea,
+    user_agent text,
+    user_agent_salt bytea,
+    erased_at timestamp with time zone,
+    erased_by text,
+    CONSTRAINT terms_personal_check CHECK (((erased_at IS NULL) OR ((COALESCE(ip, user_agent) IS
+        NULL) AND (COALESCE(ip_salt, user_agent_salt) IS NULL)))),
+    CONSTRAINT terms_personal_erased_by_check CHECK (((char_length(erased_by) >= 1) AND
+        (char_length(erased_by) <= 200))),
+    CONSTRAINT terms_personal_ip_check CHECK (((char_length(ip) >= 2) AND (char_length(ip) <= 45))),
+    CONSTRAINT terms_personal_ip_salt_check CHECK ((octet_length(ip_salt) = 32)),
+    CONSTRAINT terms_personal_user_agent_check CHECK (((char_length(user_agent) >= 1) AND
+        (char_length(user_agent) <= 1000))),
+    CONSTRAINT terms_personal_user_agent_salt_check CHECK ((octet_length(user_agent_salt) = 32))
+);
+
+-- TABLE terms_presentations
+
+CREATE TABLE public.terms_presentations (
+    merchant_id uuid NOT NULL,
+    presentation_id uuid NOT NULL,
+    nonce_sha256 bytea NOT NULL,
+    buyer_id text NOT NULL,
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    jurisdiction text NOT NULL COLLATE pg_catalog."C",
+    product text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    locales_asked text[] NOT NULL,
+    version_ids uuid[] NOT NULL,
+    locales text[] NOT NULL,
+    text_sha256s bytea[] NOT NULL,
+    notice text NOT NULL,
+    button_label text NOT NULL,
+    component text,
+    shown_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_presentations_button_label_check CHECK (((char_length(button_label) >= 1) AND
+        (char_length(button_label) <= 100))),
+    CONSTRAINT terms_presentations_buyer_id_check CHECK (((char_length(buyer_id) >= 1) AND
+        (char_length(buyer_id) <= 128))),
+    CONSTRAINT terms_presentations_buyer_role_check CHECK ((buyer_role = ANY (ARRAY['agent'::text,
+        'operator'::text]))),
+    CONSTRAINT terms_presentations_channel_check CHECK (((char_length(channel) >= 1) AND
+        (char_length(channel) <= 40))),
+    CONSTRAINT terms_presentations_check CHECK ((cardinality(locales) = cardinality(version_ids))),
+    CONSTRAINT terms_presentations_check1 CHECK ((cardinality(text_sha256s) =
+        cardinality(version_ids))),
+    CONSTRAINT terms_presentations_check2 CHECK ((expires_at > shown_at)),
+    CONSTRAINT terms_presentations_component_check CHECK (((char_length(component) >= 1) AND
+        (char_length(component) <= 100))),
+    CONSTRAINT terms_presentations_jurisdiction_check CHECK (((char_length(jurisdiction) >= 1) AND
+        (char_length(jurisdiction) <= 6))),
+    CONSTRAINT terms_presentations_locales_asked_check CHECK ((cardinality(locales_asked) <= 20)),
+    CONSTRAINT terms_presentations_nonce_sha256_check CHECK ((octet_length(nonce_sha256) = 32)),
+    CONSTRAINT terms_presentations_notice_check CHECK (((char_length(notice) >= 1) AND
+        (char_length(notice) <= 1000))),
+    CONSTRAINT terms_presentations_product_check CHECK (((char_length(product) >= 1) AND
+        (char_length(product) <= 40))),
+    CONSTRAINT terms_presentations_version_ids_check CHECK (((cardinality(version_ids) >= 1) AND
+        (cardinality(version_ids) <= 50)))
+);
+
+-- TABLE terms_scopes
+
+CREATE TABLE public.terms_scopes (
+    merchant_id uuid NOT NULL,
+    scope_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    jurisdiction text NOT NULL COLLATE pg_catalog."C",
+    product text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_scopes_buyer_role_check CHECK ((buyer_role = ANY (ARRAY['*'::text,
+        'agent'::text, 'operator'::text]))),
+    CONSTRAINT terms_scopes_channel_check CHECK ((channel ~ '^(\*|[a-z][a-z0-9_]{0,39})$'::text)),
+    CONSTRAINT terms_scopes_jurisdiction_check CHECK ((jurisdiction ~
+        '^(\*|[A-Z]{2}(-[A-Z0-9]{1,3})?)$'::text)),
+    CONSTRAINT terms_scopes_product_check CHECK ((product ~ '^(\*|[a-z][a-z0-9_]{0,39})$'::text))
+);
+
+-- TABLE terms_texts
+
+CREATE TABLE public.terms_texts (
+    merchant_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    locale text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    content_sha256 bytea NOT NULL,
+    html text NOT NULL,
+    html_sha256 bytea NOT NULL,
+    is_authoritative boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_texts_check CHECK ((content_sha256 = sha256(convert_to(content,
+        'UTF8'::name)))),
+    CONSTRAINT terms_texts_check1 CHECK ((html_sha256 = sha256(convert_to(html, 'UTF8'::name)))),
+    CONSTRAINT terms_texts_content_check CHECK (((octet_length(content) >= 1) AND
+        (octet_length(content) <= 262144))),
+    CONSTRAINT terms_texts_html_check CHECK (((octet_length(html) >= 1) AND (octet_length(html) <=
+        1048576))),
+    CONSTRAINT terms_texts_locale_check CHECK ((locale ~
+        '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$'::text))
+);
+
+-- TABLE terms_versions
+
+CREATE TABLE public.terms_versions (
+    merchant_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    scope_id uuid NOT NULL,
+    version text NOT NULL COLLATE pg_catalog."C",
+    change text NOT NULL COLLATE pg_catalog."C",
+    requires_reacceptance boolean NOT NULL,
+    reaccept_after_days integer,
+    effective_from timestamp with time zone,
+    effective_to timestamp with time zone,
+    grace_until timestamp with time zone,
+    grace_days integer,
+    summary text DEFAULT ''::text NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    version_sha256 bytea,
+    author text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    published_by text,
+    published_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_at timestamp with time zone,
+    withdrawn_because text,
+    CONSTRAINT terms_published_is_complete CHECK ((((status = 'draft'::text) = (published_at IS
+        NULL)) AND ((published_at IS NULL) = (published_by IS NULL)) AND ((published_at IS NULL) =
+        (version_sha256 IS NULL)) AND ((published_at IS NULL) OR (effective_from IS NOT NULL)))),
+    CONSTRAINT terms_versions_author_check CHECK (((char_length(author) >= 1) AND
+        (char_length(author) <= 200))),
+    CONSTRAINT terms_versions_change_check CHECK ((change = ANY (ARRAY['major'::text,
+        'minor'::text]))),
+    CONSTRAINT terms_versions_check CHECK ((effective_to > effective_from)),
+    CONSTRAINT terms_versions_check1 CHECK ((grace_until >= effective_from)),
+    CONSTRAINT terms_versions_check2 CHECK (((grace_days IS NULL) OR ((status = 'draft'::text) AND
+        (grace_until IS NULL)))),
+    CONSTRAINT terms_versions_grace_days_check CHECK (((grace_days >= 0) AND (grace_days <= 3650))),
+    CONSTRAINT terms_versions_published_by_check CHECK (((char_length(published_by) >= 1) AND
+        (char_length(published_by) <= 200))),
+    CONSTRAINT terms_versions_reaccept_after_days_check CHECK (((reaccept_after_days >= 1) AND
+        (reaccept_after_days <= 3650))),
+    CONSTRAINT terms_versions_status_check CHECK ((status = ANY (ARRAY['draft'::text,
+        'published'::text, 'withdrawn'::text]))),
+    CONSTRAINT terms_versions_summary_check CHECK ((char_length(summary) <= 2000)),
+    CONSTRAINT terms_versions_version_check CHECK ((version ~
+        '^(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){2}$'::text)),
+    CONSTRAINT terms_versions_version_sha256_check CHECK ((octet_length(version_sha256) = 32)),
+    CONSTRAINT terms_versions_withdrawn_because_check CHECK (((char_length(withdrawn_because) >= 1)
+        AND (char_length(withdrawn_because) <= 500))),
+    CONSTRAINT terms_versions_withdrawn_by_check CHECK (((char_length(withdrawn_by) >= 1) AND
+        (char_length(withdrawn_by) <= 200))),
+    CONSTRAINT terms_withdrawn_is_complete CHECK ((((status = 'withdrawn'::text) = (withdrawn_at IS
+        NOT NULL)) AND ((withdrawn_at IS NULL) = (withdrawn_by IS NULL)) AND ((withdrawn_at IS NULL)
+        = (withdrawn_because IS NULL))))
 );
 
 -- TABLE velocity_attempts
@@ -917,7 +1219,58 @@ ALTER TABLE ONLY public.server_secrets
 -- CONSTRAINT terms_acceptance terms_acceptance_pkey
 
 ALTER TABLE ONLY public.terms_acceptance
-    ADD CONSTRAINT terms_acceptance_pkey PRIMARY KEY (merchant_id, buyer_id, terms_version);
+    ADD CONSTRAINT terms_acceptance_pkey PRIMARY KEY (merchant_id, acceptance_id);
+
+-- CONSTRAINT terms_documents terms_documents_have_keys
+
+ALTER TABLE ONLY public.terms_documents
+    ADD CONSTRAINT terms_documents_have_keys UNIQUE (key, merchant_id);
+
+-- CONSTRAINT terms_documents terms_documents_pkey
+
+ALTER TABLE ONLY public.terms_documents
+    ADD CONSTRAINT terms_documents_pkey PRIMARY KEY (merchant_id, document_id);
+
+-- CONSTRAINT terms_presentations terms_nonces_are_one_each
+
+ALTER TABLE ONLY public.terms_presentations
+    ADD CONSTRAINT terms_nonces_are_one_each UNIQUE (nonce_sha256);
+
+-- CONSTRAINT terms_personal terms_personal_pkey
+
+ALTER TABLE ONLY public.terms_personal
+    ADD CONSTRAINT terms_personal_pkey PRIMARY KEY (merchant_id, acceptance_id);
+
+-- CONSTRAINT terms_presentations terms_presentations_pkey
+
+ALTER TABLE ONLY public.terms_presentations
+    ADD CONSTRAINT terms_presentations_pkey PRIMARY KEY (merchant_id, presentation_id);
+
+-- CONSTRAINT terms_scopes terms_scopes_are_one_each
+
+ALTER TABLE ONLY public.terms_scopes
+    ADD CONSTRAINT terms_scopes_are_one_each UNIQUE (document_id, buyer_role, jurisdiction, product,
+        channel, merchant_id);
+
+-- CONSTRAINT terms_scopes terms_scopes_pkey
+
+ALTER TABLE ONLY public.terms_scopes
+    ADD CONSTRAINT terms_scopes_pkey PRIMARY KEY (merchant_id, scope_id);
+
+-- CONSTRAINT terms_texts terms_texts_pkey
+
+ALTER TABLE ONLY public.terms_texts
+    ADD CONSTRAINT terms_texts_pkey PRIMARY KEY (merchant_id, version_id, locale);
+
+-- CONSTRAINT terms_versions terms_versions_are_one_each
+
+ALTER TABLE ONLY public.terms_versions
+    ADD CONSTRAINT terms_versions_are_one_each UNIQUE (scope_id, version, merchant_id);
+
+-- CONSTRAINT terms_versions terms_versions_pkey
+
+ALTER TABLE ONLY public.terms_versions
+    ADD CONSTRAINT terms_versions_pkey PRIMARY KEY (merchant_id, version_id);
 
 -- CONSTRAINT velocity_attempts velocity_attempts_pkey
 
@@ -1033,6 +1386,36 @@ CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id
 
 CREATE INDEX seal_leaves_by_seal ON public.seal_leaves USING btree (seal_no, merchant_id, chain);
 
+-- INDEX terms_acceptance_by_buyer
+
+CREATE INDEX terms_acceptance_by_buyer ON public.terms_acceptance USING btree (buyer_id,
+    merchant_id, acceptance_id DESC);
+
+-- INDEX terms_acceptance_last_word
+
+CREATE INDEX terms_acceptance_last_word ON public.terms_acceptance USING btree (buyer_id, scope_id,
+    occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id, decision, version_id) WHERE
+    (decision <> 'decline'::text);
+
+-- INDEX terms_acceptance_once
+
+CREATE UNIQUE INDEX terms_acceptance_once ON public.terms_acceptance USING btree (presentation_id,
+    version_id, merchant_id) WHERE (presentation_id IS NOT NULL);
+
+-- INDEX terms_imports_once
+
+CREATE UNIQUE INDEX terms_imports_once ON public.terms_acceptance USING btree (imported_from,
+    imported_ref, merchant_id) WHERE (imported_ref IS NOT NULL);
+
+-- INDEX terms_texts_by_hash
+
+CREATE INDEX terms_texts_by_hash ON public.terms_texts USING btree (content_sha256);
+
+-- INDEX terms_texts_have_one_authority
+
+CREATE UNIQUE INDEX terms_texts_have_one_authority ON public.terms_texts USING btree (version_id,
+    merchant_id) WHERE is_authoritative;
+
 -- INDEX velocity_entries_by_age
 
 CREATE INDEX velocity_entries_by_age ON public.velocity_entries USING brin (occurred_at);
@@ -1103,6 +1486,42 @@ CREATE TRIGGER seals_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.s
 
 CREATE TRIGGER terms_acceptance_is_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.terms_acceptance FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_documents terms_documents_are_history
+
+CREATE TRIGGER terms_documents_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.terms_documents FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_presentations terms_presentations_are_history
+
+CREATE TRIGGER terms_presentations_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.terms_presentations FOR EACH STATEMENT EXECUTE FUNCTION
+    public.refuse_change_of_history();
+
+-- TRIGGER terms_scopes terms_scopes_are_history
+
+CREATE TRIGGER terms_scopes_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.terms_scopes
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_texts terms_texts_are_never_emptied
+
+CREATE TRIGGER terms_texts_are_never_emptied BEFORE TRUNCATE ON public.terms_texts FOR EACH
+    STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_texts terms_texts_stay_published
+
+CREATE TRIGGER terms_texts_stay_published BEFORE INSERT OR DELETE OR UPDATE ON public.terms_texts
+    FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_published_text();
+
+-- TRIGGER terms_versions terms_versions_are_never_emptied
+
+CREATE TRIGGER terms_versions_are_never_emptied BEFORE TRUNCATE ON public.terms_versions FOR EACH
+    STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_versions terms_versions_stay_published
+
+CREATE TRIGGER terms_versions_stay_published BEFORE DELETE OR UPDATE ON public.terms_versions FOR
+    EACH ROW EXECUTE FUNCTION public.refuse_change_of_published_terms();
 
 -- FK CONSTRAINT amount_limits amount_limits_merchant_id_fkey
 
@@ -1250,6 +1669,60 @@ ALTER TABLE ONLY public.seals
 ALTER TABLE ONLY public.terms_acceptance
     ADD CONSTRAINT terms_acceptance_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_acceptance terms_acceptance_merchant_id_presentation_id_fkey
+
+ALTER TABLE ONLY public.terms_acceptance
+    ADD CONSTRAINT terms_acceptance_merchant_id_presentation_id_fkey FOREIGN KEY (merchant_id,
+        presentation_id) REFERENCES public.terms_presentations(merchant_id, presentation_id);
+
+-- FK CONSTRAINT terms_acceptance terms_acceptance_merchant_id_version_id_fkey
+
+ALTER TABLE ONLY public.terms_acceptance
+    ADD CONSTRAINT terms_acceptance_merchant_id_version_id_fkey FOREIGN KEY (merchant_id,
+        version_id) REFERENCES public.terms_versions(merchant_id, version_id);
+
+-- FK CONSTRAINT terms_documents terms_documents_merchant_id_fkey
+
+ALTER TABLE ONLY public.terms_documents
+    ADD CONSTRAINT terms_documents_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_personal terms_personal_merchant_id_acceptance_id_fkey
+
+ALTER TABLE ONLY public.terms_personal
+    ADD CONSTRAINT terms_personal_merchant_id_acceptance_id_fkey FOREIGN KEY (merchant_id,
+        acceptance_id) REFERENCES public.terms_acceptance(merchant_id, acceptance_id);
+
+-- FK CONSTRAINT terms_presentations terms_presentations_merchant_id_fkey
+
+ALTER TABLE ONLY public.terms_presentations
+    ADD CONSTRAINT terms_presentations_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_scopes terms_scopes_merchant_id_document_id_fkey
+
+ALTER TABLE ONLY public.terms_scopes
+    ADD CONSTRAINT terms_scopes_merchant_id_document_id_fkey FOREIGN KEY (merchant_id, document_id)
+        REFERENCES public.terms_documents(merchant_id, document_id);
+
+-- FK CONSTRAINT terms_texts terms_texts_merchant_id_version_id_fkey
+
+ALTER TABLE ONLY public.terms_texts
+    ADD CONSTRAINT terms_texts_merchant_id_version_id_fkey FOREIGN KEY (merchant_id, version_id)
+        REFERENCES public.terms_versions(merchant_id, version_id);
+
+-- FK CONSTRAINT terms_versions terms_versions_merchant_id_document_id_fkey
+
+ALTER TABLE ONLY public.terms_versions
+    ADD CONSTRAINT terms_versions_merchant_id_document_id_fkey FOREIGN KEY (merchant_id,
+        document_id) REFERENCES public.terms_documents(merchant_id, document_id);
+
+-- FK CONSTRAINT terms_versions terms_versions_merchant_id_scope_id_fkey
+
+ALTER TABLE ONLY public.terms_versions
+    ADD CONSTRAINT terms_versions_merchant_id_scope_id_fkey FOREIGN KEY (merchant_id, scope_id)
+        REFERENCES public.terms_scopes(merchant_id, scope_id);
 GRANT USAGE ON SCHEMA public TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.amount_limits TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.api_keys TO paykeel_app;
@@ -1293,8 +1766,8 @@ GRANT SELECT,INSERT ON TABLE public.fraud_rulesets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(name) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(status) ON TABLE public.merchants TO paykeel_app;
-GRANT UPDATE(terms_version) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(reference_currency) ON TABLE public.merchants TO paykeel_app;
+GRANT UPDATE(terms_revision) ON TABLE public.merchants TO paykeel_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.outbox TO paykeel_app;
 GRANT UPDATE(delivered_at) ON TABLE public.outbox TO paykeel_app;
 GRANT SELECT ON TABLE public.paykeel_migrations TO paykeel_app;
@@ -1336,6 +1809,41 @@ GRANT SELECT,INSERT ON TABLE public.seal_leaves TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.seals TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.server_secrets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_acceptance TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_documents TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(ip) ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(ip_salt) ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(user_agent) ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(user_agent_salt) ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(erased_at) ON TABLE public.terms_personal TO paykeel_app;
+GRANT UPDATE(erased_by) ON TABLE public.terms_personal TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_presentations TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_scopes TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(content) ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(content_sha256) ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(html) ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(html_sha256) ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(is_authoritative) ON TABLE public.terms_texts TO paykeel_app;
+GRANT UPDATE(created_at) ON TABLE public.terms_texts TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(version) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(change) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(requires_reacceptance) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(reaccept_after_days) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(effective_from) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(effective_to) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(grace_until) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(grace_days) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(summary) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(version_sha256) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(author) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(published_by) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(published_at) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(withdrawn_by) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(withdrawn_at) ON TABLE public.terms_versions TO paykeel_app;
+GRANT UPDATE(withdrawn_because) ON TABLE public.terms_versions TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.velocity_attempts TO paykeel_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.velocity_entries TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.velocity_profiles TO paykeel_app;

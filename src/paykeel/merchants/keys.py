@@ -71,6 +71,12 @@ class Scope(StrEnum):
     #: Why purchases were judged as they were, rules and lists, reviews and alerts.
     FRAUD_READ = "fraud:read"
     FRAUD_WRITE = "fraud:write"
+    #: Documents and versions of terms, and who accepted what, with the evidence of it.
+    TERMS_READ = "terms:read"
+    #: Draft, publish and withdraw versions, and erase personal data.
+    TERMS_WRITE = "terms:write"
+    #: Present terms to buyers, and record what they say.
+    TERMS_ACCEPT = "terms:accept"
 
 
 @dataclass(frozen=True, slots=True)

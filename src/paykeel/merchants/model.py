@@ -32,7 +32,6 @@ class Merchant:
     mode: Mode
     #: ``active`` or ``suspended``.
     status: str
-    terms_version: str | None
     #: In which amounts of different currencies are compared.
     reference_currency: str
     created_at: datetime

@@ -18,7 +18,7 @@ RETURNING merchant_id;
 -- A merchant with the limits that hold or will before an instant, and for each day the rate that
 -- holds then, both as arrays of equal length; no row: there is none such.
 SELECT
-    m.merchant_id, m.name, m.mode, m.status, m.terms_version,
+    m.merchant_id, m.name, m.mode, m.status,
     m.reference_currency::text AS reference_currency, m.created_at,
     l.limit_currency, l.limit_buyer_role, l.limit_kind, l.limit_effective_at, l.limit_amount_min,
     l.limit_amount_max, l.limit_created_by, l.limit_created_at,
@@ -91,7 +91,7 @@ WHERE m.merchant_id = :merchant_id::uuid;
 -- name: list_merchants
 -- A page of merchants by merchant_id, after a given one; no row: there are no more.
 SELECT
-    m.merchant_id, m.name, m.mode, m.status, m.terms_version,
+    m.merchant_id, m.name, m.mode, m.status,
     m.reference_currency::text AS reference_currency, m.created_at
 FROM merchants m
 WHERE :after::uuid IS NULL OR m.merchant_id > :after

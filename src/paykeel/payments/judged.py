@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from paykeel.fraud.facts import Facts
     from paykeel.fraud.service import Decision
     from paykeel.idempotency import Answer
+    from paykeel.terms import Requirement
 
 #: In an attempt's data: the gateway is asked to have the buyer authenticate.
 AUTHENTICATE = "authenticate"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the buyer must have accepted, by the terms of one revision."""
+
+    requirements: tuple[Requirement, ...]
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Candidate:
     fingerprint: bytes
     gateway_reference: bytes
     facts: Facts
+    gate: Gate
     #: How many people must approve it, if it is held.
     approvals_needed: int = 1
     #: Whether the gateway can ask the buyer to authenticate.

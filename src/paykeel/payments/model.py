@@ -26,10 +26,12 @@ from paykeel.payments.signals import (
     read_items,
 )
 from paykeel.payments.states import Status
+from paykeel.terms.model import ANY, TermsScope
+from paykeel.terms.scopes import check_place
 from paykeel.texts import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BUYER_ID_CHARACTERS_MAX = 128
 PAYMENT_METHOD_CHARACTERS_MAX = 255
@@ -40,6 +42,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: What is bought unless the merchant says otherwise.
 KIND = "purchase"
 _SIGNALLING = frozenset({"card", "client", "velocity_keys"})
+_BUYER_SIGNALS = frozenset({"email", "created_at"})
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -97,8 +100,11 @@ class PurchaseRequest:
     quote: str | None = None
     #: What is bought; at most 100 lines.
     items: tuple[Item, ...] = ()
-    #: Who and what is behind it; fraud prevention knows as much as it is told.
+    #: Who and what is behind it, as far as it is told.
     signals: Signals = NO_SIGNALS
+    #: Where the buyer is (ISO 3166) and where the merchant sells (its own word): terms can differ.
+    jurisdiction: str | None = None
+    channel: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -125,6 +131,13 @@ class PurchaseRequest:
             )
         if self.quote is not None:
             check_text(self.quote, "quote", QUOTE_CHARACTERS_MAX)
+        check_place(self.jurisdiction, self.channel)
+
+    @property
+    def terms_scope(self) -> TermsScope:
+        """What decides which terms are for this purchase."""
+        where, channel = self.jurisdiction or ANY, self.channel or ANY
+        return TermsScope(self.buyer_role, where, self.kind, channel)
 
     @property
     def money(self) -> Money:
@@ -141,7 +154,7 @@ class PurchaseRequest:
         known = {
             "amount", "currency", "buyer", "payment_method", "reference", "description",
             "metadata", "capture_method", "kind", "quote", "items", "card", "client",
-            "velocity_keys",
+            "velocity_keys", "channel",
         }  # fmt: skip
         refuse_unknown(document, known)
         for name in ("amount", "currency", "buyer", "payment_method"):
@@ -150,13 +163,13 @@ class PurchaseRequest:
         buyer = document["buyer"]
         if not isinstance(buyer, dict):
             raise InvalidField("buyer", "object_required", "This must be an object.")
-        refuse_unknown(buyer, {"id", "role", "email", "created_at"}, "buyer.")
+        refuse_unknown(buyer, {"id", "role", "email", "created_at", "jurisdiction"}, "buyer.")
         for name in ("id", "role"):
             if buyer.get(name) is None:
                 raise InvalidField(f"buyer.{name}", "field_required", "This field is required.")
         metadata, method = document.get("metadata"), document.get("capture_method")
         kind = document.get("kind")
-        tells = len(buyer) > 2 or not _SIGNALLING.isdisjoint(document)
+        tells = not _BUYER_SIGNALS.isdisjoint(buyer) or not _SIGNALLING.isdisjoint(document)
         return cls(
             amount=document["amount"],
             currency=document["currency"],
@@ -171,23 +184,25 @@ class PurchaseRequest:
             quote=document.get("quote"),
             items=read_items(document.get("items")),
             signals=Signals.from_document(document) if tells else NO_SIGNALS,
+            jurisdiction=buyer.get("jurisdiction"),
+            channel=document.get("channel"),
         )
 
     def document(self) -> dict[str, Any]:
         """Return the request in one spelling, with every default filled in.
 
-        What came later than the others stands in it only if it is given, since the fingerprint of
-        a request must stay what it was.
+        What came later stands in it only if given: a request's fingerprint stays what it was.
         """
-        about_buyer, others = (
-            self.signals.documents() if self.signals is not NO_SIGNALS else ({}, {})
-        )
-        if self.kind != KIND:
-            others["kind"] = self.kind
-        if self.quote is not None:
-            others["quote"] = self.quote
+        told = self.signals is not NO_SIGNALS
+        about_buyer, others = self.signals.documents() if told else ({}, {})
+        kind = None if self.kind == KIND else self.kind
+        for name, value in (("kind", kind), ("quote", self.quote), ("channel", self.channel)):
+            if value is not None:
+                others[name] = value
         if self.items:
             others["items"] = [item.document() for item in self.items]
+        if self.jurisdiction is not None:
+            about_buyer["jurisdiction"] = self.jurisdiction
         return {
             **others,
             "amount": self.amount,
@@ -264,6 +279,8 @@ class Payment:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    #: What whoever purchased should know, such as terms to accept before long.
+    warnings: Sequence[Mapping[str, Any]] | None = None
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -285,7 +302,7 @@ class Payment:
 
     def document(self) -> dict[str, Any]:
         """Return the payment as JSON-ready values, for the API, the outbox and stored answers."""
-        return {
+        document: dict[str, Any] = {
             "object": "payment",
             "id": str(self.payment_id),
             "merchant_id": str(self.merchant_id),
@@ -323,11 +340,14 @@ class Payment:
                 for event in self.timeline
             ],
         }
+        if self.warnings is not None:
+            document["warnings"] = [in_order(warning) for warning in self.warnings]
+        return document
 
     def _failure(self) -> dict[str, Any] | None:
         """Say why it failed, who can mend it and whether a new try can help.
 
-        A block by fraud prevention says no more than that, so that nobody learns the rules.
+        A block says no more than that, so that nobody learns the rules.
         """
         if self.failure_reason is None:
             return None
@@ -345,8 +365,8 @@ class Payment:
 def in_order(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping sorted by its names, all the way down.
 
-    >>> in_order({"b": 1, "a": {"d": 2, "c": 3}})
-    {'a': {'c': 3, 'd': 2}, 'b': 1}
+    >>> in_order({"b": 1, "a": {"d": 2}})
+    {'a': {'d': 2}, 'b': 1}
     """
     return {
         name: in_order(item) if isinstance(item, dict) else item

@@ -7,7 +7,7 @@ so that each counts for the next, and write all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -20,6 +20,7 @@ from paykeel.errors import VelocityBusy
 from paykeel.fraud.service import UNJUDGED
 from paykeel.fraud.sight import Look, look
 from paykeel.metrics import writer_slot
+from paykeel.payments.gate import gate_arguments
 from paykeel.payments.judged import Candidate, Judged, conclude
 from paykeel.payments.model import encode
 
@@ -54,9 +55,12 @@ class Limits:
 class Opened:
     """What became of a candidate."""
 
-    #: False: the key is taken, or terms are missing.
+    #: False: the key is taken, terms are missing, or they are stale.
     opened: bool
-    terms_missing: bool
+    #: The places of the gate's requirements that the buyer does not meet.
+    terms_missing: Sequence[int] = ()
+    #: Terms were published or withdrawn since the gate was made.
+    terms_stale: bool = False
     #: As it stands when it was opened.
     judged: Judged | None = None
 
@@ -99,7 +103,7 @@ class Opener:
             if error.constraint_name != "payment_idempotency_pkey":
                 raise
             # An operation claimed the key at this very moment.
-            return Opened(opened=False, terms_missing=False)
+            return Opened(opened=False)
 
     async def _write(
         self, key: tuple[UUID, str], lane: int, candidates: Sequence[Candidate]
@@ -145,12 +149,13 @@ class Opener:
         told = {
             row["payment_id"]: Opened(
                 row["opened"],
-                row["terms_missing"],
-                by_id[row["payment_id"]] if row["opened"] else None,
+                row["terms_missing"] or (),
+                row["terms_stale"],
+                _warned(by_id[row["payment_id"]], row["warnings"]) if row["opened"] else None,
             )
             for row in rows
         }
-        repeated = Opened(opened=False, terms_missing=False)
+        repeated = Opened(opened=False)
         return [told.get(candidate.payment.payment_id, repeated) for candidate in candidates]
 
     def _values(
@@ -178,12 +183,20 @@ class Opener:
             "judged_at": self._database.now() if sight is None else sight.at,
             **_payments(judged),
             **_decisions(judged, counts=sight is not None),
+            **gate_arguments(judged),
             **_quarantines(judged),
         }
 
     async def close(self) -> None:
         """Wait for what is in flight."""
         await self._candidates.close()
+
+
+def _warned(judged: Judged, warnings: list[dict[str, Any]] | None) -> Judged:
+    """Return it with what the statement found that its buyer should know."""
+    if warnings is None:
+        return judged
+    return replace(judged, payment=replace(judged.payment, warnings=warnings))
 
 
 def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -213,6 +226,7 @@ def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
         "response_types": [answer.content_type if answer else None for answer in answers],
         "response_bodies": [answer.body if answer else None for answer in answers],
         "created_ats": [payment.created_at for payment in payments],
+        "terms_revisions": [one.candidate.gate.revision for one in judged],
     }
 
 

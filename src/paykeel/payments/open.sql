@@ -1,14 +1,16 @@
 -- name: open_payments
 -- Opens purchases of one merchant as they were judged: claims each key and writes payment, attempt
 -- or review, decision, velocity, event and metrics. One row for each input: opened is false when
--- the key was taken already, and terms_missing says that the buyer has not accepted the merchant's
--- terms (then nothing is kept).
+-- the key was taken already, terms_missing has the places of the requirements that the buyer does
+-- not meet, and terms_stale says that the merchant has published or withdrawn terms meanwhile (then
+-- nothing is kept).
 WITH input AS MATERIALIZED (
     SELECT
         u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.amount, u.currency,
         u.exponent, u.capture_method, u.kind, u.buyer_id, u.buyer_role, u.payment_method,
         u.reference, u.description, u.metadata, u.gateway_reference, u.attempt_data,
-        u.failure_reason, u.response_status, u.response_type, u.response_body, u.created_at
+        u.failure_reason, u.response_status, u.response_type, u.response_body, u.created_at,
+        u.terms_revision
     FROM unnest(
         :payment_ids::uuid[], :idempotency_keys::text[], :fingerprints::bytea[], :statuses::text[],
         :amounts::bigint[], :currencies::text[], :exponents::smallint[], :capture_methods::text[],
@@ -16,7 +18,7 @@ WITH input AS MATERIALIZED (
         :payment_methods::text[], :references::text[], :descriptions::text[], :metadatas::text[],
         :gateway_references::bytea[], :attempt_datas::text[], :failure_reasons::text[],
         :response_statuses::smallint[], :response_types::text[], :response_bodies::bytea[],
-        :created_ats::timestamptz[]
+        :created_ats::timestamptz[], :terms_revisions::bigint[]
     ) AS u (
         payment_id, idempotency_key, fingerprint, status,
         amount, currency, exponent, capture_method,
@@ -24,7 +26,7 @@ WITH input AS MATERIALIZED (
         payment_method, reference, description, metadata,
         gateway_reference, attempt_data, failure_reason,
         response_status, response_type, response_body,
-        created_at
+        created_at, terms_revision
     )
 ),
 decided AS MATERIALIZED (
@@ -42,29 +44,63 @@ decided AS MATERIALIZED (
         amount_ref, kinds, keys, approvals_needed
     )
 ),
+-- How the buyer stands to each document that its purchase needs: its last word on that line of
+-- versions counts. Null: it has not accepted what it must.
+standing AS MATERIALIZED (
+    SELECT
+        r.payment_id, r.place, r.warning,
+        CASE
+            WHEN w.decision IS DISTINCT FROM 'accept' OR w.occurred_at < r.since THEN NULL
+            WHEN w.version_id = ANY (r.version_ids::uuid[]) THEN 'accepted'
+            WHEN w.version_id = ANY (r.graced_ids::uuid[]) THEN 'graced'
+        END AS state
+    FROM unnest(
+        :terms_payment_ids::uuid[], :terms_places::smallint[], :terms_buyer_ids::text[],
+        :terms_scope_ids::uuid[], :terms_version_ids::text[], :terms_graced_ids::text[],
+        :terms_sinces::timestamptz[], :terms_warnings::text[]
+    ) AS r (payment_id, place, buyer_id, scope_id, version_ids, graced_ids, since, warning)
+    LEFT JOIN LATERAL (
+        SELECT t.decision, t.version_id, t.occurred_at
+        FROM terms_acceptance t
+        WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = r.buyer_id
+            AND t.scope_id = r.scope_id AND t.decision <> 'decline'
+        ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+        LIMIT 1
+    ) AS w ON true
+),
+told AS MATERIALIZED (
+    SELECT
+        s.payment_id,
+        array_agg(s.place ORDER BY s.place) FILTER (WHERE s.state IS NULL) AS missing,
+        jsonb_agg(s.warning::jsonb ORDER BY s.place) FILTER (WHERE s.state = 'graced') AS warnings
+    FROM standing s
+    GROUP BY s.payment_id
+),
 admitted AS (
     SELECT i.payment_id
     FROM input i
-    JOIN merchants m ON m.merchant_id = :merchant_id::uuid
-    WHERE m.terms_version IS NULL OR EXISTS (
-        SELECT FROM terms_acceptance t
-        WHERE t.merchant_id = :merchant_id AND t.buyer_id = i.buyer_id
-            AND t.terms_version = m.terms_version
-        -- An offset keeps it a look-up for each row, where all of the merchant's could be read.
-        OFFSET 0
-    )
+    JOIN merchants m ON m.merchant_id = :merchant_id AND m.terms_revision = i.terms_revision
+    WHERE (
+        i.payment_id IN (SELECT t.payment_id FROM told t WHERE t.missing IS NOT NULL)
+    ) IS NOT TRUE
 ),
 opened AS (
     INSERT INTO payments (
         merchant_id, payment_id, idempotency_key, status, amount, currency, exponent,
         capture_method, kind, buyer_id, buyer_role, payment_method, reference, description,
-        metadata, gateway, failure_reason, completion_hook, created_at, updated_at, finished_at
+        metadata, gateway, failure_reason, completion_hook, warnings, created_at, updated_at,
+        finished_at
     )
     SELECT
         :merchant_id, i.payment_id, i.idempotency_key, i.status, i.amount, i.currency, i.exponent,
         i.capture_method, i.kind, i.buyer_id, i.buyer_role, i.payment_method, i.reference,
         i.description, i.metadata::jsonb, :gateway::text, i.failure_reason,
-        :completion_hook::text, i.created_at, i.created_at,
+        :completion_hook::text,
+        -- The answer of one that is blocked is written already.
+        CASE WHEN i.status <> 'blocked' THEN
+            (SELECT t.warnings FROM told t WHERE t.payment_id = i.payment_id)
+        END,
+        i.created_at, i.created_at,
         CASE WHEN i.status = 'blocked' THEN i.created_at END
     FROM input i
     WHERE (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS TRUE
@@ -222,6 +258,11 @@ counted AS (
 SELECT
     i.payment_id,
     (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE AS opened,
-    (i.payment_id IN (SELECT a.payment_id FROM admitted a)) IS NOT TRUE AS terms_missing,
+    (SELECT t.missing FROM told t WHERE t.payment_id = i.payment_id) AS terms_missing,
+    m.terms_revision <> i.terms_revision AS terms_stale,
+    CASE WHEN i.status <> 'blocked' THEN
+        (SELECT t.warnings FROM told t WHERE t.payment_id = i.payment_id)
+    END AS warnings,
     clock_timestamp() AS database_now
-FROM input i;
+FROM input i
+JOIN merchants m ON m.merchant_id = :merchant_id;

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paykeel.clock import new_id
-from paykeel.errors import DatabaseUnavailable, InvalidField, PaykeelError, TermsNotAccepted
+from paykeel.errors import DatabaseUnavailable, InvalidField, PaykeelError
 from paykeel.fraud.facts import Facts
 from paykeel.fraud.keys import Identity, values_of
 from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of
@@ -15,7 +15,8 @@ from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import exponent_of
 from paykeel.payments.answers import purchase_answer
-from paykeel.payments.judged import AUTHENTICATE, Candidate, Judged, first_event
+from paykeel.payments.gate import acceptance_required
+from paykeel.payments.judged import AUTHENTICATE, Candidate, Gate, Judged, first_event
 from paykeel.payments.model import CaptureMethod, Payment, PurchaseRequest
 from paykeel.payments.moves import Attempt
 from paykeel.payments.open import Opened
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from paykeel.payments.resources import Resources
 
 PATH = "/v1/purchases"
+_NOT_STORED: dict[str, Any] = {
+    "quote": None, "items": (), "signals": NO_SIGNALS, "jurisdiction": None, "channel": None,
+}  # fmt: skip
 OPEN_TRIES = 3
 
 
@@ -69,7 +73,8 @@ async def purchase(
             await _log_refusal(resources, merchant_id, request, error)
             raise
         return duplicate
-    candidate = _candidate(resources, merchant, asked, gateway, at)
+    gate = await _gate(resources, merchant_id, request)
+    candidate = _candidate(resources, merchant, asked, gateway, at, gate)
 
     # open: claim the key, judge; payment and watched attempt commit before anything is sent
     for _ in range(OPEN_TRIES):
@@ -79,12 +84,12 @@ async def purchase(
         duplicate = await _answer_duplicate(resources, merchant_id, asked)
         if duplicate is not None:
             return duplicate
-        if opened.terms_missing:
-            raise TermsNotAccepted(
-                "This buyer has to accept the merchant's terms before purchasing.",
-                buyer_id=request.buyer_id,
-                terms_version=merchant.terms_version,
-            )
+        if opened.terms_stale:
+            resources.terms.forget(merchant_id)
+            gate = await _gate(resources, merchant_id, request)
+            candidate = replace(candidate, gate=gate)
+        elif opened.terms_missing:
+            raise acceptance_required(gate, opened.terms_missing)
     else:
         raise DatabaseUnavailable("The key could not be claimed; repeat the request.")
     judged = opened.judged
@@ -102,6 +107,16 @@ async def purchase(
     if answer is None:
         return await answer_as_it_stands(resources, payment, key, purchase_answer)
     return payment, answer
+
+
+async def _gate(resources: Resources, merchant_id: UUID, request: PurchaseRequest) -> Gate:
+    """Return what the buyer must have accepted, as far as this process knows."""
+    known = await resources.terms.known(merchant_id)
+    if not known.lines:
+        return Gate((), known.revision)
+    # Asked for after the reading, which tells the time: what has just begun is in force.
+    at = resources.database.now()
+    return Gate(known.requirements(request.terms_scope, at), known.revision)
 
 
 async def _log_refusal(
@@ -163,10 +178,8 @@ async def _open(resources: Resources, candidate: Candidate) -> Opened:
         if stored is None:
             raise
         if stored.payment_id != payment.payment_id:
-            return Opened(opened=False, terms_missing=False)
-        return Opened(
-            opened=True, terms_missing=False, judged=await _as_opened(resources, candidate)
-        )
+            return Opened(opened=False)
+        return Opened(opened=True, judged=await _as_opened(resources, candidate))
 
 
 async def _as_opened(resources: Resources, candidate: Candidate) -> Judged:
@@ -189,7 +202,7 @@ async def _answer_duplicate(
         first = as_requested(payment).document()
         # What is not stored cannot be compared; only the fingerprint tells that it differs, and a
         # key whose stored answer is purged has none any more.
-        wanted = replace(asked.request, quote=None, items=(), signals=NO_SIGNALS).document()
+        wanted = replace(asked.request, **_NOT_STORED).document()
         differing = [n for n in {**first, **wanted} if first.get(n) != wanted.get(n)]
         return differing or ([] if stored.fingerprint is None else ["signals"])
 
@@ -255,7 +268,12 @@ def _facts(
 
 
 def _candidate(
-    resources: Resources, merchant: Merchant, asked: Asked, gateway: Gateway, at: datetime
+    resources: Resources,
+    merchant: Merchant,
+    asked: Asked,
+    gateway: Gateway,
+    at: datetime,
+    gate: Gate,
 ) -> Candidate:
     """Compose the payment as it will be if nothing speaks against it."""
     request, merchant_id = asked.request, merchant.merchant_id
@@ -298,6 +316,7 @@ def _candidate(
         fingerprint=asked.fingerprint,
         gateway_reference=gateway_reference(merchant_id, asked.key),
         facts=facts,
+        gate=gate,
         # What it is worth is not known without a rate: two look at it.
         approvals_needed=1 if (facts.amount_ref or alone_max) < alone_max else 2,
         can_authenticate=gateway.capabilities.authentication,

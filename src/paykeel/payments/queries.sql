@@ -241,7 +241,7 @@ SELECT
     p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
-    p.completion_hook, p.created_at, p.updated_at, p.finished_at
+    p.completion_hook, p.warnings, p.created_at, p.updated_at, p.finished_at
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid;
 
@@ -265,7 +265,7 @@ SELECT
     p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
-    p.completion_hook, p.created_at, p.updated_at, p.finished_at
+    p.completion_hook, p.warnings, p.created_at, p.updated_at, p.finished_at
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid
     AND (:before::uuid IS NULL OR p.payment_id < :before)

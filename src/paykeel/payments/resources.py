@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from paykeel.payments.open import Opener
     from paykeel.payments.settle import Settler
     from paykeel.settings import Settings
+    from paykeel.terms import TermsService
 
 ANSWERS = (
     Succeeded,
@@ -89,6 +90,7 @@ class Resources:
     gateways: Gateways
     merchants: MerchantService
     fraud: FraudPreventionService
+    terms: TermsService
     idempotency: IdempotencyService
     opener: Opener
     settler: Settler

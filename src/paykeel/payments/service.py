@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from paykeel.merchants import MerchantService
     from paykeel.payments.model import Payment, PurchaseRequest
     from paykeel.settings import Settings
+    from paykeel.terms import TermsService
 
 EVENTS_MAX = 1_000
 
@@ -50,6 +51,7 @@ class PaymentService:
         gateways: Gateways,
         merchants: MerchantService,
         fraud: FraudPreventionService,
+        terms: TermsService,
         idempotency: IdempotencyService,
         hook: CompletionHook | None,
     ) -> None:
@@ -68,6 +70,7 @@ class PaymentService:
             gateways=gateways,
             merchants=merchants,
             fraud=fraud,
+            terms=terms,
             idempotency=idempotency,
             opener=Opener(
                 database, fraud, hook_name=None if hook is None else hook.name, limits=limits
@@ -95,7 +98,7 @@ class PaymentService:
 
         Raises:
             InvalidInput: The request or the key is wrong; the key stays free.
-            TermsNotAccepted: The buyer has to accept the merchant's terms; the key stays free.
+            TermsAcceptanceRequired: The buyer has to accept terms first; the key stays free.
             IdempotencyKeyReused: The key was used for another request.
             IdempotencyInFlight: The first request has not finished within the time to wait.
             Unavailable: Repeat it later with the same key.

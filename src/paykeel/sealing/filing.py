@@ -13,7 +13,7 @@ covers in their canonical form, and last how many there were::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -142,7 +142,12 @@ def _document(number: int, line: str) -> dict[str, Any]:
     return document
 
 
-def _seal(number: int, document: dict[str, Any]) -> Seal:
+def read_seal(document: Mapping[str, Any]) -> Seal:
+    """Read a seal from JSON: ``seal`` with its header, ``hash`` and ``signature``.
+
+    Raises:
+        ValueError: Something is missing, malformed, or more than a seal says.
+    """
     try:
         header = document["seal"]
         seal = Seal(
@@ -160,13 +165,21 @@ def _seal(number: int, document: dict[str, Any]) -> Seal:
             seal_hash=bytes.fromhex(document["hash"]),
             signature=bytes.fromhex(document["signature"]),
         )
+        same = write_json(header) == write_json(seal.header())
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _malformed(
-            number, "a seal lacks something, or something in it is malformed"
-        ) from error
-    if write_json(header) != write_json(seal.header()):
-        raise _malformed(number, "a seal says more than a seal does")
+        message = "a seal lacks something, or something in it is malformed"
+        raise ValueError(message) from error
+    if not same:
+        message = "a seal says more than a seal does"
+        raise ValueError(message)
     return seal
+
+
+def _seal(number: int, document: dict[str, Any]) -> Seal:
+    try:
+        return read_seal(document)
+    except ValueError as error:
+        raise _malformed(number, str(error)) from error
 
 
 def _row(number: int, document: dict[str, Any]) -> SealedRow:

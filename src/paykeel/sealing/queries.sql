@@ -212,3 +212,128 @@ WHERE l.merchant_id = :merchant_id::uuid AND l.log_id >= :from::uuid
     )
 ORDER BY l.log_id
 LIMIT :rows_max::integer;
+
+-- name: terms_due
+-- The merchants with a row that no seal covers, among rows as new as the last seal looks back; a
+-- page by merchant_id. No row: nothing is to be sealed. One look-up for a merchant without news.
+SELECT m.merchant_id
+FROM merchants m
+WHERE m.merchant_id > :after::uuid AND EXISTS (
+    SELECT FROM terms_acceptance t
+    WHERE t.merchant_id = m.merchant_id
+        AND t.acceptance_id >= greatest(:from::uuid, (
+            SELECT s.next_from
+            FROM seals s
+            WHERE s.merchant_id = m.merchant_id AND s.chain = 'terms'
+            ORDER BY s.seal_no DESC
+            LIMIT 1
+        ))
+        AND NOT EXISTS (
+            SELECT FROM seal_leaves f
+            WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms' AND f.row_id = t.acceptance_id
+            -- An offset keeps it a look-up for each row, where all leaves could be read.
+            OFFSET 0
+        )
+    OFFSET 0
+)
+ORDER BY m.merchant_id
+LIMIT :rows_max::integer;
+
+-- name: terms_unsealed
+-- The oldest rows of a merchant, from an id on, that no seal covers; no row: all are sealed.
+SELECT t.acceptance_id AS row_id, to_jsonb(t)::text AS document
+FROM terms_acceptance t
+WHERE t.merchant_id = :merchant_id::uuid AND t.acceptance_id >= :from::uuid
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms' AND f.row_id = t.acceptance_id
+        OFFSET 0
+    )
+ORDER BY t.acceptance_id
+LIMIT :rows_max::integer;
+
+-- name: terms_unsealed_among
+-- Those of the given rows of a merchant that no seal covers; no row: all are sealed by now.
+SELECT t.acceptance_id AS row_id, to_jsonb(t)::text AS document
+FROM terms_acceptance t
+WHERE t.merchant_id = :merchant_id::uuid AND t.acceptance_id = ANY (:row_ids::uuid[])
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms' AND f.row_id = t.acceptance_id
+        OFFSET 0
+    )
+ORDER BY t.acceptance_id;
+
+-- name: terms_missed
+-- Looks at the next so many rows of a merchant that the quick look does not see any more, sealed or
+-- not. Always one row: how many there were, the last id (null: the end was reached before), and the
+-- ids that no seal covers (null: none).
+WITH looked AS MATERIALIZED (
+    SELECT
+        t.acceptance_id,
+        EXISTS (
+            SELECT FROM seal_leaves f
+            WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms' AND f.row_id = t.acceptance_id
+            OFFSET 0
+        ) AS sealed
+    FROM terms_acceptance t
+    WHERE t.merchant_id = :merchant_id::uuid AND t.acceptance_id > :after::uuid
+        AND t.acceptance_id < (
+            SELECT s.next_from
+            FROM seals s
+            WHERE s.merchant_id = :merchant_id AND s.chain = 'terms'
+            ORDER BY s.seal_no DESC
+            LIMIT 1
+        )
+    ORDER BY t.acceptance_id
+    LIMIT :rows_max::integer
+)
+SELECT
+    count(*)::integer AS looked,
+    (SELECT k.acceptance_id FROM looked k ORDER BY k.acceptance_id DESC LIMIT 1) AS last_id,
+    array_agg(k.acceptance_id ORDER BY k.acceptance_id) FILTER (WHERE NOT k.sealed) AS missed
+FROM looked k;
+
+-- name: terms_sealed
+-- The rows that some seals of a merchant cover, as they are now; document is null where the row is
+-- gone. No row: these seals have no leaves.
+SELECT f.seal_no, f.row_id, f.leaf_hash, to_jsonb(t)::text AS document
+FROM seal_leaves f
+LEFT JOIN terms_acceptance t ON t.merchant_id = f.merchant_id AND t.acceptance_id = f.row_id
+WHERE f.merchant_id = :merchant_id::uuid AND f.chain = 'terms'
+    AND f.seal_no = ANY (:seal_nos::bigint[])
+ORDER BY f.seal_no, f.row_id;
+
+-- name: terms_unsealed_ids
+-- The ids of a merchant's rows, from one on, that no seal covers; a page by id. No row: no more.
+SELECT t.acceptance_id AS row_id
+FROM terms_acceptance t
+WHERE t.merchant_id = :merchant_id::uuid AND t.acceptance_id >= :from::uuid
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms' AND f.row_id = t.acceptance_id
+        OFFSET 0
+    )
+ORDER BY t.acceptance_id
+LIMIT :rows_max::integer;
+
+-- name: row_proof
+-- The seal that covers a row, with the hashes of all rows of that seal and which of them is the
+-- row's, counted from 0; no row: it is not sealed yet.
+SELECT
+    s.merchant_id, s.chain, s.seal_no, s.form, s.previous_hash, s.row_count, s.rows_total, s.root,
+    s.next_from, s.sealed_at, s.public_key, s.seal_hash, s.signature,
+    (
+        SELECT array_agg(f.leaf_hash ORDER BY f.row_id)
+        FROM seal_leaves f
+        WHERE f.merchant_id = s.merchant_id AND f.chain = s.chain AND f.seal_no = s.seal_no
+    ) AS leaves,
+    (
+        SELECT count(*)::integer
+        FROM seal_leaves f
+        WHERE f.merchant_id = s.merchant_id AND f.chain = s.chain AND f.seal_no = s.seal_no
+            AND f.row_id < :row_id::uuid
+    ) AS index
+FROM seal_leaves o
+JOIN seals s ON s.merchant_id = o.merchant_id AND s.chain = o.chain AND s.seal_no = o.seal_no
+WHERE o.merchant_id = :merchant_id::uuid AND o.chain = :chain::text AND o.row_id = :row_id;

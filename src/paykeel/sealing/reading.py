@@ -11,6 +11,8 @@ from paykeel.db.sql import load
 from paykeel.sealing.canonical import Kind, canonical_row
 from paykeel.sealing.chain import NO_ID, Head, Seal, SealedRow, ms_of
 from paykeel.sealing.checking import ChainCheck, ChainReport
+from paykeel.sealing.merkle import inclusion_path
+from paykeel.sealing.proofs import RowProof
 from paykeel.sealing.service import read_kinds
 from paykeel.sealing.tables import TABLES, SealedTable
 
@@ -114,6 +116,7 @@ class SealReader:
         trusted: Collection[bytes] = (),
         heads: Collection[Head] = (),
         accept_late: bool = False,
+        tables: Sequence[SealedTable] = TABLES,
     ) -> list[ChainReport]:
         """Check every chain of one merchant, or of all.
 
@@ -122,11 +125,12 @@ class SealReader:
             trusted: Public keys whose signatures count; none: any key's that the seal carries.
             heads: Seals that the chains must hold.
             accept_late: Whether rows that came late are put up with.
+            tables: The chains of these.
         """
         reports = []
         unmet = {(head.merchant_id, head.chain) for head in heads}
         async for one in self.merchants(merchant_id):
-            for table in TABLES:
+            for table in tables:
                 own = [h for h in heads if (h.merchant_id, h.chain) == (one, table.chain)]
                 unmet.discard((one, table.chain))
                 check = ChainCheck(one, table.chain, trusted, own, accept_late)
@@ -160,6 +164,18 @@ class SealReader:
             if len(rows) < ROWS_PAGE:
                 return
             start = _after(rows[-1]["row_id"])
+
+    async def proof(self, merchant_id: UUID, table: SealedTable, row_id: UUID) -> RowProof | None:
+        """Return the proof of one row; ``None``: no seal covers it yet."""
+        rows = await self._fetch(
+            "row_proof", merchant_id=merchant_id, chain=table.chain, row_id=row_id
+        )
+        if not rows:
+            return None
+        values = dict(rows[0])
+        leaves, index = values.pop("leaves"), values.pop("index")
+        path = await asyncio.to_thread(inclusion_path, leaves, index)
+        return RowProof(Seal(**values), index, tuple(path))
 
     async def status(self, merchant_id: UUID | None = None) -> list[ChainStatus]:
         """Say how far each chain has come, of one merchant or of all that have rows."""

@@ -1,6 +1,6 @@
 """Which tables are sealed, and what of them stands beside the chain.
 
-A table joins by one entry here and the five statements with its chain's name in ``queries.sql``. It
+A table joins by one entry here and the six statements with its chain's name in ``queries.sql``. It
 must be append-only, and its primary key ``merchant_id`` and a UUIDv7 that the process makes shortly
 before it writes the row. Every column is chained unless it is named in ``beside``, so a column that
 is added and forgotten here is protected and not left out.
@@ -25,5 +25,8 @@ class SealedTable:
     beside: frozenset[str] = field(default=frozenset())
 
 
+#: Each names the hashes of the version, the text and the presentation that it answers.
+TERMS = SealedTable("terms", "terms_acceptance")
+
 #: All of them, in the order in which they are sealed.
-TABLES = (SealedTable("fraud", "fraud_prevention_logs"),)
+TABLES = (SealedTable("fraud", "fraud_prevention_logs"), TERMS)

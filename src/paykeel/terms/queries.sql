@@ -1,20 +1,19 @@
--- name: require_terms
--- Sets the version that buyers must have accepted; no row: there is no such merchant.
-UPDATE merchants m
-SET terms_version = :terms_version::text
-WHERE m.merchant_id = :merchant_id::uuid
-RETURNING m.merchant_id;
-
--- name: accept_terms
--- Adds an acceptance. Always one row: whether there is such a merchant, and whether it is new.
-WITH added AS (
-    INSERT INTO terms_acceptance (merchant_id, buyer_id, terms_version)
-    SELECT m.merchant_id, :buyer_id::text, :terms_version::text
-    FROM merchants m
-    WHERE m.merchant_id = :merchant_id::uuid
-    ON CONFLICT (merchant_id, buyer_id, terms_version) DO NOTHING
-    RETURNING merchant_id
-)
+-- name: read_catalogue
+-- Everything that a merchant has published and not withdrawn, one row for each version, or one row
+-- of nulls beside the revision when there is none; no row: there is no such merchant.
 SELECT
-    EXISTS (SELECT FROM merchants m WHERE m.merchant_id = :merchant_id::uuid) AS merchant_found,
-    EXISTS (SELECT FROM added) AS is_new;
+    m.terms_revision, clock_timestamp() AS database_now,
+    d.document_id, d.key, d.purpose, d.required, d.title, d.author AS document_author,
+    d.created_at AS document_created_at,
+    s.buyer_role, s.jurisdiction, s.product, s.channel,
+    v.scope_id, v.version_id, v.version, v.change, v.requires_reacceptance, v.reaccept_after_days,
+    v.effective_from, v.effective_to, v.grace_until, v.summary, v.version_sha256, v.author,
+    v.created_at, v.published_by, v.published_at
+FROM merchants m
+LEFT JOIN (
+    terms_versions v
+    JOIN terms_documents d ON d.merchant_id = v.merchant_id AND d.document_id = v.document_id
+    JOIN terms_scopes s ON s.merchant_id = v.merchant_id AND s.scope_id = v.scope_id
+) ON v.merchant_id = m.merchant_id AND v.status = 'published'
+WHERE m.merchant_id = :merchant_id::uuid
+ORDER BY v.effective_from, v.version_id;

@@ -220,15 +220,6 @@ async def test_a_block_never_tells_which_rule(urls: Urls, admin: asyncpg.Connect
         assert problem["payment"]["failure"]["reason"] == "blocked"
 
 
-async def test_terms_that_were_not_accepted_are_409_and_leave_the_key_free(api: Api) -> None:
-    terms = api.paykeel.terms
-    await terms.require(api.merchant_id, "2026-11")
-    problem = problem_of(await api.buy("terms"), 409, "terms_not_accepted")
-    assert problem["terms_version"] == "2026-11"
-    await terms.accept(api.merchant_id, "agent-7", "2026-11")
-    assert (await api.buy("terms")).status_code == 201
-
-
 async def test_a_suspended_merchant_sells_nothing_and_still_reads(api: Api) -> None:
     made = (await api.buy()).json()
     await api.paykeel.merchants.set_status(api.merchant_id, "suspended")

@@ -52,7 +52,6 @@ def merchant(*limits: Limit, status: str = "active") -> Merchant:
         name="Harbour Market",
         mode="test",
         status=status,
-        terms_version=None,
         reference_currency="EUR",
         created_at=AT - 9 * DAY,
         limits=by_place(limits),

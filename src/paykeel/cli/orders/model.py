@@ -94,10 +94,16 @@ def request_from_cells(cells: Mapping[str, str]) -> PurchaseRequest:
     given = {name: cell.strip() for name, cell in cells.items() if cell.strip()}
     document: dict[str, object] = {
         "currency": given.get("currency"),
-        "buyer": {"id": given.get("buyer_id"), "role": given.get("buyer_role")},
+        "buyer": {
+            "id": given.get("buyer_id"),
+            "role": given.get("buyer_role"),
+            "jurisdiction": given.get("jurisdiction"),
+        },
         "payment_method": given.get("payment_method"),
         "reference": given.get("reference"),
         "capture_method": given.get("capture_method"),
+        "kind": given.get("kind"),
+        "channel": given.get("channel"),
         # Free text is taken as it stands, white space included.
         "description": cells["description"] if "description" in given else None,
         "metadata": {

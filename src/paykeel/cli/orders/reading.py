@@ -35,15 +35,22 @@ COLUMNS = (
     *REQUIRED,
     "description",
     "capture_method",
+    "kind",
+    "jurisdiction",
+    "channel",
 )
 #: What an NDJSON line may hold beside a key of another name.
 DOCUMENT_FIELDS = frozenset(
     {"reference", "amount", "currency", "buyer", "payment_method", "description", "metadata",
-     "capture_method"}
+     "capture_method", "kind", "channel"}
 )  # fmt: skip
 _METADATA = "metadata."
 #: What the API calls a field, and its column.
-_COLUMN_OF = {"buyer.id": "buyer_id", "buyer.role": "buyer_role"}
+_COLUMN_OF = {
+    "buyer.id": "buyer_id",
+    "buyer.role": "buyer_role",
+    "buyer.jurisdiction": "jurisdiction",
+}
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
@@ -21,13 +21,13 @@ from paykeel.errors import (
     NotFound,
     PaykeelError,
     Refused,
-    TermsNotAccepted,
+    TermsAcceptanceRequired,
     Unauthenticated,
     Unavailable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from paykeel.cli.orders.model import Order
@@ -57,6 +57,8 @@ class Sent:
     currency: str
     #: Whether the answer was that of an earlier request with the same key.
     replayed: bool
+    #: What whoever purchased should know, such as terms to accept before long.
+    warnings: Sequence[Mapping[str, Any]] = ()
     #: How many times it was sent again before it had its answer.
     retries: int = 0
 
@@ -64,11 +66,13 @@ class Sent:
 class LineRefused(Exception):
     """This order cannot be bought as it stands; the others can."""
 
-    def __init__(self, field: str, code: str, reason: str) -> None:
+    def __init__(self, field: str, code: str, reason: str, **data: Any) -> None:
         super().__init__(reason)
         self.field = field
         self.code = code
         self.reason = reason
+        #: Facts for the caller, as errors have them.
+        self.data = data
 
 
 class Sender(Protocol):
@@ -105,8 +109,8 @@ class CoreSender:
             raise _reused(error.data.get("fields", ()), error) from error
         except InvalidField as error:
             raise LineRefused(error.field, error.code, error.message) from error
-        except TermsNotAccepted as error:
-            raise LineRefused("buyer_id", error.code, error.message) from error
+        except TermsAcceptanceRequired as error:
+            raise LineRefused("buyer_id", error.code, error.message, **error.data) from error
         return _sent_by_core(answer)
 
 
@@ -178,10 +182,7 @@ class Patience:
                 failure = error
                 asked_ms = min(int(error.data.get("retry_after_s") or 0) * 1000, RETRY_AFTER_MS_MAX)
             else:
-                return Sent(
-                    sent.payment_id, sent.status, sent.reason, sent.amount, sent.currency,
-                    sent.replayed, retries,
-                )  # fmt: skip
+                return replace(sent, retries=retries)
             if self.stop.is_set() or loop.time() >= give_up:
                 raise failure
             pause_ms = min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** min(retries, 10))
@@ -214,6 +215,7 @@ def _sent(payment: Mapping[str, Any], *, replayed: bool) -> Sent:
         amount=payment["amount"],
         currency=payment["currency"],
         replayed=replayed,
+        warnings=payment.get("warnings") or (),
     )
 
 
@@ -242,8 +244,9 @@ def _error(response: httpx.Response, document: Mapping[str, Any]) -> Exception:
     error: PaykeelError
     if code == IdempotencyKeyReused.code:
         return _reused(document.get("fields", ()), IdempotencyKeyReused(message))
-    if code == TermsNotAccepted.code:
-        return LineRefused("buyer_id", code, message)
+    if code == TermsAcceptanceRequired.code:
+        missing = document.get("missing", ())
+        return LineRefused("buyer_id", code, message, missing=missing)
     after = response.headers.get("Retry-After", "")
     if after or status in {425, 429} or status >= 500:
         error = Unavailable(

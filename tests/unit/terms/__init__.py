@@ -1,0 +1,1 @@
+"""Tests of terms that need no database."""
