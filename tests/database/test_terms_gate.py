@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -197,3 +198,29 @@ async def test_the_line_that_fits_best_is_what_must_be_accepted(
     assert (await buy(paykeel, merchant, "there", **bavarian)).status == "succeeded"
     # The one accepted for there is no word about the line for everybody.
     assert (await buy(paykeel, merchant, "again")).status == "succeeded"
+
+
+RUNS = "SELECT name, statement, generic_plans + custom_plans AS runs FROM pg_prepared_statements"
+
+
+async def test_the_gate_adds_no_statement_to_a_purchase(urls: Urls) -> None:
+    """One caller is served by one connection, and the server counts how often each ran there."""
+    async with opened(urls, changes={"pool_size": 2}) as paykeel:
+
+        async def runs_of(merchant: Merchant, key: str) -> Counter[str]:
+            async with paykeel.database.connection() as connection:
+                before = Counter({r["statement"]: r["runs"] for r in await connection.fetch(RUNS)})
+            assert (await buy(paykeel, merchant, key)).status == "succeeded"
+            async with paykeel.database.connection() as connection:
+                after = Counter({r["statement"]: r["runs"] for r in await connection.fetch(RUNS)})
+            return after - before - Counter([RUNS])
+
+        free = await paykeel.merchants.create("Harbour Market")
+        bound = await paykeel.merchants.create("Mill Market")
+        for key in ("terms", "privacy", "refunds"):
+            await require_terms(paykeel, bound, key=key)
+        await accept_terms(paykeel, bound, "agent-7")
+        for merchant in (free, bound):
+            await buy(paykeel, merchant, "first")
+        assert await runs_of(bound, "second") == await runs_of(free, "second")
+        assert sum((await runs_of(bound, "third")).values()) == 2
