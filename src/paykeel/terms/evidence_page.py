@@ -10,7 +10,7 @@ from html import escape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
-from paykeel.sealing.canonical import write_json
+from paykeel.sealing.canonical import write_json, write_time
 from paykeel.sealing.signing import key_id_of
 from paykeel.terms.bundle_form import Malformed, read_evidence
 from paykeel.terms.bundles import verify
@@ -109,7 +109,7 @@ def _head(evidence: Evidence, faults: list[Fault]) -> str:
     return (
         f"<header>\n<h1>{escape(evidence.document.title)}: evidence</h1>\n"
         f"<p>{escape(sentence)}</p>\n{verdict}"
-        + facts([("Page made", evidence.made_at.isoformat())])
+        + facts([("Page made", write_time(evidence.made_at))])
         + "</header>\n"
     )
 
@@ -119,7 +119,7 @@ def _said(evidence: Evidence) -> str:
     lines: list[tuple[str, object]] = [("Decision", row["decision"])]
     lines += [(heading, _word(row.get(name))) for name, heading in _SAID.items()]
     if personal is not None and personal.erased_at is not None:
-        erased = f"{personal.erased_at.isoformat()} by {personal.erased_by}"
+        erased = f"{write_time(personal.erased_at)} by {personal.erased_by}"
         lines.append(("IP and user agent", f"erased {erased}; their salted hashes are sealed"))
     elif personal is not None:
         lines += [("IP", personal.ip), ("User agent", personal.user_agent)]
@@ -160,11 +160,11 @@ def _text(evidence: Evidence) -> str:
             ("Purpose", evidence.document.purpose),
             ("Version", version.version),
             ("For", scope_line(version.scope) or "everybody"),
-            ("Effective from", version.effective_from and version.effective_from.isoformat()),
-            ("Effective to", version.effective_to and version.effective_to.isoformat()),
-            ("Published", version.published_at and version.published_at.isoformat()),
+            ("Effective from", version.effective_from and write_time(version.effective_from)),
+            ("Effective to", version.effective_to and write_time(version.effective_to)),
+            ("Published", version.published_at and write_time(version.published_at)),
             ("Published by", version.published_by),
-            ("Withdrawn", version.withdrawn_at and version.withdrawn_at.isoformat()),
+            ("Withdrawn", version.withdrawn_at and write_time(version.withdrawn_at)),
             ("Language", text.locale),
             ("Counts when translations differ", _word(text.is_authoritative)),
             ("SHA-256 of the Markdown", text.content_sha256.hex()),

@@ -65,7 +65,9 @@ header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem; padding-bo
 
 #: What the page of evidence adds to the style of every page.
 EVIDENCE_CSS = """\
+header { border-bottom: 0; margin-bottom: 0; padding-bottom: 0; }
 section { border-top: 1px solid var(--line); margin-top: 2rem; }
+@media (min-width: 30.01rem) { section dl { grid-template-columns: 13rem 1fr; } }
 section article { border: 1px solid var(--line); padding: 0 1rem; }
 dd { font-variant-numeric: tabular-nums; }
 @media print { section { break-inside: auto; } section article { border: 0; padding: 0; } }
