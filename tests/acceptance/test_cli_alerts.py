@@ -124,4 +124,5 @@ def test_a_wrong_call_is_told_in_one_line(
 
 def test_a_key_of_a_shop_may_not_know_why(shop: Shop) -> None:
     made = shop.cli("keys", "create", "till", "--json").json
-    assert made["scopes"] == ["payments:read", "payments:write", "purchases:write", "quotes:write"]
+    assert not [scope for scope in made["scopes"] if scope.startswith("fraud:")]
+    assert "purchases:write" in made["scopes"]

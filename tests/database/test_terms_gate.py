@@ -200,6 +200,48 @@ async def test_the_line_that_fits_best_is_what_must_be_accepted(
     assert (await buy(paykeel, merchant, "again")).status == "succeeded"
 
 
+async def test_a_withdrawn_version_keeps_its_gate_under_a_minor_one(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    await require_terms(paykeel, merchant)
+    await accept_terms(paykeel, merchant, "agent-7")
+    major = await require_terms(paykeel, merchant, version="2.0.0")
+    await require_terms(paykeel, merchant, version="2.1.0", change="minor")
+    documents, whose = paykeel.terms.documents, merchant.merchant_id
+    await documents.withdraw(whose, major.version_id, "a slip", author="ann")
+    assert await refused(paykeel, merchant) == ["terms 2.1.0"]
+
+
+async def test_who_accepted_a_version_that_is_withdrawn_has_still_accepted_the_one_before(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    await require_terms(paykeel, merchant)
+    await accept_terms(paykeel, merchant, "agent-7")
+    newer = await require_terms(paykeel, merchant, version="2.0.0")
+    await accept_terms(paykeel, merchant, "agent-7")
+    documents, whose = paykeel.terms.documents, merchant.merchant_id
+    await documents.withdraw(whose, newer.version_id, "a slip", author="ann")
+    assert (await buy(paykeel, merchant)).status == "succeeded"
+    context = TermsScope("agent", "*", "purchase", "*")
+    [standing] = await paykeel.terms.acceptances.status(whose, "agent-7", context)
+    assert standing.state == "accepted"
+
+
+async def test_a_promised_grace_outlasts_the_next_version_and_no_age_cuts_it_off(
+    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
+) -> None:
+    await require_terms(paykeel, merchant)
+    await accept_terms(paykeel, merchant, "agent-7")
+    await admin.execute("SET session_replication_role = replica")
+    await admin.execute("UPDATE terms_acceptance SET occurred_at = now() - interval '2 years'")
+    promised = await require_terms(paykeel, merchant, version="2.0.0", grace_days=10)
+    await require_terms(paykeel, merchant, version="3.0.0", grace_days=30, reaccept_after_days=365)
+    [warning] = body(await ask(paykeel, merchant))["warnings"]
+    assert promised.grace_until is not None
+    assert warning["version"] == "3.0.0"
+    assert warning["due_at"].startswith(promised.grace_until.isoformat()[:19])
+
+
 RUNS = "SELECT name, statement, generic_plans + custom_plans AS runs FROM pg_prepared_statements"
 
 

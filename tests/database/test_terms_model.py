@@ -51,8 +51,8 @@ class Model:
 
     now: int = 0
     lines: dict[int, list[Published]] = field(default_factory=dict)
-    #: The last word of each buyer on each line: accepted which version when, or withdrawn.
-    words: dict[tuple[str, int], tuple[Published, int] | None] = field(default_factory=dict)
+    #: What each buyer said on each line: accepted which version when, or took it back.
+    words: dict[tuple[str, int], list[tuple[Published | None, int]]] = field(default_factory=dict)
 
     def line_for(self, place: str | None) -> int | None:
         for number in reversed(range(len(SCOPES))):
@@ -63,28 +63,28 @@ class Model:
         return None
 
     def begun(self, line: int) -> list[Published]:
-        versions = self.lines.get(line, [])
-        return [one for one in versions if one.begins <= self.now and not one.withdrawn]
+        """Return what has begun, up to the version in force; what was withdrawn is among it."""
+        versions = [one for one in self.lines.get(line, []) if one.begins <= self.now]
+        while versions and versions[-1].withdrawn:
+            versions.pop()
+        return versions
 
     def verdict(self, buyer: str, place: str | None) -> str:
         line = self.line_for(place)
         if line is None:
             return "open"
-        word = self.words.get((buyer, line))
-        if word is None:
-            return "missing"
-        accepted, when = word
         begun = self.begun(line)
-        if accepted not in begun:
-            return "missing"
-        days = begun[-1].days
-        if days is not None and when < self.now - days:
-            return "missing"
-        gates = [one for one in begun[begun.index(accepted) + 1 :] if one.anew]
-        if not gates:
-            return "open"
-        graced = len(gates) == 1 and gates[0].grace_until is not None
-        return "warned" if graced and self.now < (gates[0].grace_until or 0) else "missing"
+        for version, when in reversed(self.words.get((buyer, line), [])):
+            if version is None:
+                return "missing"
+            if version in begun:
+                if version.days is not None and when < self.now - version.days:
+                    return "missing"
+                gates = [one for one in begun[begun.index(version) + 1 :] if one.anew]
+                graces = [one.grace_until for one in gates]
+                if all(grace is not None and self.now < grace for grace in graces):
+                    return "warned" if gates else "open"
+        return "missing"
 
 
 #: Most of it happens on the widest line, so that versions follow each other there.
@@ -108,7 +108,8 @@ STEPS = st.lists(
         ACCEPT,
         st.tuples(st.just("withdraw"), st.sampled_from(BUYERS), LINES),
         st.tuples(st.just("decline"), st.sampled_from(BUYERS), st.sampled_from(PLACES)),
-        st.tuples(st.just("revoke"), LINES),
+        # The version in force, or one before it.
+        st.tuples(st.just("revoke"), LINES, st.integers(0, 1)),
     ),
     min_size=6,
     max_size=24,
@@ -178,15 +179,15 @@ class World:
         )  # fmt: skip
         await self.changed()
 
-    async def revoke(self, line: int) -> None:
-        begun = self.model.begun(line)
-        if not begun:
+    async def revoke(self, line: int, back: int) -> None:
+        standing = [one for one in self.model.begun(line) if not one.withdrawn]
+        if len(standing) <= back:
             return
-        begun[-1].withdrawn = True
+        standing[-1 - back].withdrawn = True
         await self.owner.execute(
             "UPDATE terms_versions SET status = 'withdrawn', withdrawn_by = 'ann',"
             " withdrawn_at = now(), withdrawn_because = 'a slip' WHERE version_id = $1",
-            begun[-1].version_id,
+            standing[-1 - back].version_id,
         )
         await self.changed()
 
@@ -207,20 +208,21 @@ class World:
                 self.model.now += days
             case ("publish", line, anew, grace, days):
                 await self.publish(line, anew=anew, grace=grace, days=days)
-            case ("revoke", line):
-                await self.revoke(line)
+            case ("revoke", line, back):
+                await self.revoke(line, back)
             case ("accept" | "decline" as decision, buyer, place):
                 line = self.model.line_for(place)
                 if line is not None:
                     version = self.model.begun(line)[-1]
                     await self.say(decision, buyer, line, version)
                     if decision == "accept":
-                        self.model.words[buyer, line] = version, self.model.now
+                        said = self.model.words.setdefault((buyer, line), [])
+                        said.append((version, self.model.now))
             case ("withdraw", buyer, line):
-                word = self.model.words.get((buyer, line))
-                if word is not None:
-                    await self.say("withdraw", buyer, line, word[0])
-                    self.model.words[buyer, line] = None
+                said = self.model.words.get((buyer, line), [])
+                if said and said[-1][0] is not None:
+                    await self.say("withdraw", buyer, line, said[-1][0])
+                    said.append((None, self.model.now))
             case _:
                 raise AssertionError(step)
 

@@ -8,7 +8,7 @@ from paykeel.errors import TermsAcceptanceRequired
 from paykeel.payments.model import encode, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from paykeel.payments.judged import Gate, Judged
     from paykeel.terms import Requirement
@@ -30,24 +30,34 @@ def gate_arguments(judged: Sequence[Judged]) -> dict[str, Any]:
         "terms_places": [place for _, place, _ in asked],
         "terms_buyer_ids": [payment.buyer_id for payment, _, _ in asked],
         "terms_scope_ids": [need.scope_id for need in needs],
-        "terms_version_ids": [f"{{{','.join(map(str, need.version_ids))}}}" for need in needs],
-        "terms_graced_ids": [f"{{{','.join(map(str, need.graced_ids))}}}" for need in needs],
-        "terms_sinces": [need.since for need in needs],
-        "terms_warnings": [_warning(need) for need in needs],
+        "terms_version_ids": [_array(str(one.version_id) for one in need.enough) for need in needs],
+        "terms_sinces": [
+            _array(
+                "NULL" if one.since is None else f'"{one.since.isoformat()}"' for one in need.enough
+            )
+            for need in needs
+        ],
+        "terms_warnings": [encode(_warnings(need)).decode() for need in needs],
     }
 
 
-def _warning(need: Requirement) -> str | None:
-    """Write what is told while a grace period lasts; ``None``: there is none."""
-    if need.grace_until is None:
-        return None
-    told = {
-        "code": "terms_acceptance_due",
-        **_about(need),
-        "due_at": instant(need.grace_until),
-        "presentation_url": PRESENTATION_URL,
+def _array(values: Iterable[str]) -> str:
+    """Write values without quotation marks or backslashes as PostgreSQL reads an array of them."""
+    return f"{{{','.join(values)}}}"
+
+
+def _warnings(need: Requirement) -> dict[str, Any]:
+    """Return what is told whom: by the version that was accepted, while a grace period lasts."""
+    return {
+        str(one.version_id): {
+            "code": "terms_acceptance_due",
+            **_about(need),
+            "due_at": instant(one.until),
+            "presentation_url": PRESENTATION_URL,
+        }
+        for one in need.enough
+        if one.until is not None
     }
-    return encode(told).decode()
 
 
 def acceptance_required(gate: Gate, missing: Sequence[int]) -> TermsAcceptanceRequired:

@@ -44,26 +44,26 @@ decided AS MATERIALIZED (
         amount_ref, kinds, keys, approvals_needed
     )
 ),
--- How the buyer stands to each document that its purchase needs: its last word on that line of
--- versions counts. Null: it has not accepted what it must.
+-- How the buyer stands to each document that its purchase needs. Its last word on that line of
+-- versions counts: a withdrawal, or an acceptance of a version that is enough.
 standing AS MATERIALIZED (
     SELECT
-        r.payment_id, r.place, r.warning,
-        CASE
-            WHEN w.decision IS DISTINCT FROM 'accept' OR w.occurred_at < r.since THEN NULL
-            WHEN w.version_id = ANY (r.version_ids::uuid[]) THEN 'accepted'
-            WHEN w.version_id = ANY (r.graced_ids::uuid[]) THEN 'graced'
-        END AS state
+        r.payment_id, r.place, w.decision = 'accept' AND (w.occurred_at < w.since) IS NOT TRUE
+            AS is_met,
+        r.warnings::jsonb -> w.version_id::text AS warning
     FROM unnest(
         :terms_payment_ids::uuid[], :terms_places::smallint[], :terms_buyer_ids::text[],
-        :terms_scope_ids::uuid[], :terms_version_ids::text[], :terms_graced_ids::text[],
-        :terms_sinces::timestamptz[], :terms_warnings::text[]
-    ) AS r (payment_id, place, buyer_id, scope_id, version_ids, graced_ids, since, warning)
+        :terms_scope_ids::uuid[], :terms_version_ids::text[], :terms_sinces::text[],
+        :terms_warnings::text[]
+    ) AS r (payment_id, place, buyer_id, scope_id, version_ids, sinces, warnings)
     LEFT JOIN LATERAL (
-        SELECT t.decision, t.version_id, t.occurred_at
+        SELECT t.decision, t.version_id, t.occurred_at, e.since
         FROM terms_acceptance t
+        LEFT JOIN unnest(r.version_ids::uuid[], r.sinces::timestamptz[])
+            AS e (version_id, since) ON e.version_id = t.version_id
         WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = r.buyer_id
             AND t.scope_id = r.scope_id AND t.decision <> 'decline'
+            AND (t.decision = 'withdraw' OR e.version_id IS NOT NULL)
         ORDER BY t.occurred_at DESC, t.acceptance_id DESC
         LIMIT 1
     ) AS w ON true
@@ -71,8 +71,8 @@ standing AS MATERIALIZED (
 told AS MATERIALIZED (
     SELECT
         s.payment_id,
-        array_agg(s.place ORDER BY s.place) FILTER (WHERE s.state IS NULL) AS missing,
-        jsonb_agg(s.warning::jsonb ORDER BY s.place) FILTER (WHERE s.state = 'graced') AS warnings
+        array_agg(s.place ORDER BY s.place) FILTER (WHERE s.is_met IS NOT TRUE) AS missing,
+        jsonb_agg(s.warning ORDER BY s.place) FILTER (WHERE s.warning IS NOT NULL) AS warnings
     FROM standing s
     GROUP BY s.payment_id
 ),

@@ -85,7 +85,7 @@ async def purchase(
         if duplicate is not None:
             return duplicate
         if opened.terms_stale:
-            resources.terms.forget(merchant_id)
+            resources.terms.forget(merchant_id, gate.revision)
             gate = await _gate(resources, merchant_id, request)
             candidate = replace(candidate, gate=gate)
         elif opened.terms_missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -211,18 +210,13 @@ def standing_of(requirement: Requirement, word: Word | None, at: datetime) -> St
 def _state(requirement: Requirement, word: Word, at: datetime) -> tuple[State, datetime | None]:
     if word.decision != TermsDecision.ACCEPT:
         return State.WITHDRAWN, None
-    graced_until = requirement.grace_until
-    graced = graced_until is not None and at < graced_until
-    if word.version_id in requirement.version_ids:
-        state, until = State.ACCEPTED, None
-    elif graced and word.version_id in requirement.graced_ids:
-        state, until = State.GRACE, graced_until
-    else:
+    found = next((one for one in requirement.enough if one.version_id == word.version_id), None)
+    if found is None:
         return State.OUTDATED, None
-    if requirement.since is not None and word.occurred_at < requirement.since:
+    if found.since is not None and word.occurred_at < found.since:
         return State.EXPIRED, None
-    days = requirement.current.reaccept_after_days
-    if days is None:
-        return state, until
-    end = word.occurred_at + timedelta(days=days)
-    return state, end if until is None else min(end, until)
+    # How long an acceptance counts is how far back it may lie.
+    age = None if found.since is None else word.occurred_at + (at - found.since)
+    ends = [one for one in (age, found.until) if one is not None]
+    state = State.ACCEPTED if found.until is None else State.GRACE
+    return state, min(ends, default=None)

@@ -167,7 +167,7 @@ class TermsText:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The published versions of one document for one scope, in the order in which they begin."""
+    """The versions of one document for one scope, in the order in which they begin; no drafts."""
 
     document: TermsDocument
     scope_id: UUID
@@ -176,26 +176,35 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Enough:
+    """One version whose acceptance is enough at an instant."""
+
+    version_id: UUID
+    #: An acceptance before this is too old; ``None``: it counts for good.
+    since: datetime | None = None
+    #: Until when it is enough by the grace of what came after; ``None``: as long as that stands.
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
     """What one subject must have accepted at one instant, for one document.
 
-    Its last word on the line (declines aside) decides: an acceptance of one of ``version_ids``, no
-    older than ``since``, is enough; of one of ``graced_ids``, it is enough until ``grace_until``.
+    Its last word on the line decides: a withdrawal, or an acceptance of a version that is enough.
+    Declines do not count, nor do acceptances of what is not enough.
     """
 
     document: TermsDocument
     scope_id: UUID
     #: The version that is shown and asked for.
     current: TermsVersion
-    version_ids: tuple[UUID, ...]
-    graced_ids: tuple[UUID, ...] = ()
-    grace_until: datetime | None = None
-    since: datetime | None = None
+    #: Newest first; the one in force is the first.
+    enough: tuple[Enough, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that a merchant has published, as far as it holds now or will."""
+    """Everything that a merchant has published, and what of it was withdrawn."""
 
     lines: tuple[Line, ...]
     #: Counts publications and withdrawals of the merchant.
@@ -228,7 +237,7 @@ class Catalogue:
 
 def current_of(versions: Sequence[TermsVersion], at: datetime) -> TermsVersion | None:
     """Return the version of a line that is in force at an instant: the last that has begun."""
-    begun = [one for one in versions if _begun(one, at)]
+    begun = (one for one in versions if one.status is VersionStatus.PUBLISHED and _begun(one, at))
     last = max(begun, key=_order, default=None)
     if last is None or (last.effective_to is not None and last.effective_to <= at):
         return None
@@ -238,33 +247,31 @@ def current_of(versions: Sequence[TermsVersion], at: datetime) -> TermsVersion |
 def requirement_of(line: Line, at: datetime) -> Requirement | None:
     """Return what a line asks of a subject at an instant; ``None``: nothing is in force.
 
-    The versions from the last one that had to be accepted anew up to the one in force are enough.
-    While that one's grace lasts, so is what was enough before it.
+    From the version in force back to the last one that had to be accepted anew, each is enough.
+    What came before that one is enough while its grace lasts, and so on: until the first grace
+    ends. A version that was withdrawn after it had begun still had to be accepted anew.
     """
     current = current_of(line.versions, at)
     if current is None:
         return None
-    begun = sorted((one for one in line.versions if _begun(one, at)), key=_order)
-    anew = [number for number, one in enumerate(begun) if number == 0 or one.requires_reacceptance]
-    start = anew[-1]
-    graced: tuple[UUID, ...] = ()
-    until = begun[start].grace_until
-    if start > 0 and until is not None and at < until:
-        graced = tuple(one.version_id for one in begun[anew[-2] : start])
-    days = current.reaccept_after_days
-    return Requirement(
-        document=line.document,
-        scope_id=line.scope_id,
-        current=current,
-        version_ids=tuple(one.version_id for one in begun[start:]),
-        graced_ids=graced,
-        grace_until=until if graced else None,
-        since=None if days is None else at - timedelta(days=days),
-    )
+    held = (one for one in line.versions if _begun(one, at) and _order(one) <= _order(current))
+    enough: list[Enough] = []
+    until: datetime | None = None
+    for version in sorted(held, key=_order, reverse=True):
+        days = version.reaccept_after_days
+        since = None if days is None else at - timedelta(days=days)
+        enough.append(Enough(version.version_id, since, until))
+        if version.requires_reacceptance:
+            if version.grace_until is None or version.grace_until <= at:
+                break
+            until = min(until or version.grace_until, version.grace_until)
+    return Requirement(line.document, line.scope_id, current, tuple(enough))
 
 
 def _begun(version: TermsVersion, at: datetime) -> bool:
-    return version.effective_from is not None and version.effective_from <= at
+    """Say whether it has been in force; what was withdrawn before it began never was."""
+    begins, ended = version.effective_from, version.withdrawn_at
+    return begins is not None and begins <= at and (ended is None or ended > begins)
 
 
 def _order(version: TermsVersion) -> tuple[datetime, UUID]:

@@ -33,15 +33,18 @@ FROM clock c
 RETURNING shown_at, expires_at;
 
 -- name: last_words
--- The last word of a subject on each line of versions, declines aside; no row: it never said
--- anything to any of them.
+-- The last word of a subject on each line of versions, declines aside: a withdrawal or an acceptance
+-- of a version that is enough, or else whatever it accepted last. No row: it never said anything to
+-- any of them.
 SELECT w.scope_id, w.acceptance_id, w.decision, w.version_id, w.occurred_at
-FROM unnest(:scope_ids::uuid[]) AS u (scope_id)
+FROM unnest(:scope_ids::uuid[], :enough::text[]) AS u (scope_id, enough)
 CROSS JOIN LATERAL (
     SELECT t.scope_id, t.acceptance_id, t.decision, t.version_id, t.occurred_at
     FROM terms_acceptance t
     WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = :buyer_id::text
         AND t.scope_id = u.scope_id AND t.decision <> 'decline'
-    ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+    ORDER BY
+        t.decision = 'withdraw' OR t.version_id = ANY (u.enough::uuid[]) DESC,
+        t.occurred_at DESC, t.acceptance_id DESC
     LIMIT 1
 ) w;

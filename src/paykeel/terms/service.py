@@ -6,6 +6,7 @@ that opens the purchase, which also sees whether anything was published since th
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from paykeel.db.sql import load
@@ -44,6 +45,7 @@ class TermsService:
         """Take the database, and how long what was shown may be answered."""
         self._database = database
         self._cache: dict[UUID, Catalogue] = {}
+        self._reading: dict[UUID, asyncio.Task[Catalogue]] = {}
         self.documents = TermsDocuments(database, self.forget)
         self.acceptances = Acceptances(
             database, self.catalogue, self.documents, presentation_ms=presentation_ms
@@ -59,7 +61,15 @@ class TermsService:
             NotFound: There is no such merchant.
         """
         found = self._cache.get(merchant_id)
-        return await self.catalogue(merchant_id) if found is None else found
+        if found is not None:
+            return found
+        # However many ask at this moment, one reads.
+        reading = self._reading.get(merchant_id)
+        if reading is None:
+            reading = asyncio.create_task(self.catalogue(merchant_id))
+            self._reading[merchant_id] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(merchant_id, None))
+        return await asyncio.shield(reading)
 
     async def catalogue(self, merchant_id: UUID) -> Catalogue:
         """Read what a merchant has published.
@@ -77,9 +87,17 @@ class TermsService:
         self._cache[merchant_id] = catalogue
         return catalogue
 
-    def forget(self, merchant_id: UUID) -> None:
-        """Read this merchant's terms again before the next purchase."""
+    def forget(self, merchant_id: UUID, revision: int | None = None) -> None:
+        """Read this merchant's terms again before the next purchase.
+
+        With a ``revision`` only if that is what is known; somebody may have read a newer one.
+        """
+        known = self._cache.get(merchant_id)
+        if revision is not None and (known is None or known.revision != revision):
+            return
         self._cache.pop(merchant_id, None)
+        # What is being read at this moment may be too old already.
+        self._reading.pop(merchant_id, None)
 
 
 def _catalogue(merchant_id: UUID, rows: Sequence[asyncpg.Record]) -> Catalogue:
@@ -118,9 +136,9 @@ def _version(merchant_id: UUID, row: asyncpg.Record) -> TermsVersion:
             "version_id", "document_id", "scope_id", "version", "change", "requires_reacceptance",
             "reaccept_after_days", "effective_from", "effective_to", "grace_until", "summary",
             "version_sha256", "author", "created_at", "published_by", "published_at",
+            "withdrawn_by", "withdrawn_at", "withdrawn_because",
         )
     }  # fmt: skip
     scope = TermsScope(row["buyer_role"], row["jurisdiction"], row["product"], row["channel"])
-    return TermsVersion(
-        merchant_id=merchant_id, scope=scope, status=VersionStatus.PUBLISHED, **values
-    )
+    status = VersionStatus(row["status"])
+    return TermsVersion(merchant_id=merchant_id, scope=scope, status=status, **values)

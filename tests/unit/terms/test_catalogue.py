@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
 from uuid import UUID
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from paykeel.terms.model import (
     ANY,
     Catalogue,
+    Enough,
     Line,
     Purpose,
     TermsDocument,
@@ -65,7 +67,10 @@ def asked(versions: tuple[TermsVersion, ...], at: float) -> tuple[list[int], lis
     """Return the numbers of the versions that are enough, and of those in their grace."""
     need = requirement_of(line(*versions), day(at))
     assert need is not None
-    return [one.int - 100 for one in need.version_ids], [one.int - 100 for one in need.graced_ids]
+    found: dict[bool, list[int]] = {True: [], False: []}
+    for one in reversed(need.enough):
+        found[one.until is None].append(one.version_id.int - 100)
+    return found[True], found[False]
 
 
 def test_a_minor_version_asks_nobody_again() -> None:
@@ -80,9 +85,8 @@ def test_a_version_that_must_be_accepted_anew_closes_at_its_instant() -> None:
     at = requirement_of(line(*versions), day(10))
     assert before is not None
     assert at is not None
-    assert before.version_ids == (versions[0].version_id,)
-    assert at.version_ids == (versions[1].version_id,)
-    assert at.graced_ids == ()
+    assert before.enough == (Enough(versions[0].version_id),)
+    assert at.enough == (Enough(versions[1].version_id),)
 
 
 def test_in_its_grace_what_was_enough_before_still_is() -> None:
@@ -104,11 +108,35 @@ def test_what_has_ended_asks_for_nothing() -> None:
     assert asked((version(1, 0, ends=5), version(2, 4)), 6) == ([2], [])
 
 
-def test_an_acceptance_counts_for_so_many_days_as_the_version_in_force_says() -> None:
-    versions = version(1, 0, days=30), version(2, 10, anew=False, days=7)
-    need = requirement_of(line(*versions), day(11))
+def test_an_acceptance_counts_for_so_many_days_as_the_version_says_that_was_accepted() -> None:
+    versions = version(1, 0, days=30), version(2, 10, anew=False, days=7), version(3, 11, grace=20)
+    need = requirement_of(line(*versions), day(12))
     assert need is not None
-    assert need.since == day(4)
+    assert [one.since for one in need.enough] == [None, day(5), day(-18)]
+
+
+def test_a_grace_that_was_promised_outlasts_the_next_version_that_has_one() -> None:
+    versions = version(1, 0), version(2, 10, grace=40), version(3, 20, grace=60), version(4, 30)
+    need = requirement_of(line(*versions[:3]), day(25))
+    assert need is not None
+    assert [one.until for one in need.enough] == [None, day(60), day(40)]
+    assert asked(versions[:3], 45) == ([3], [2])
+    # Nobody is given longer than the shortest of what came after.
+    shorter = versions[0], version(2, 10, grace=60), version(3, 20, grace=40)
+    assert asked(shorter, 45) == ([3], [])
+    # A version without grace ends them all.
+    assert asked(versions, 30) == ([4], [])
+
+
+def test_what_was_withdrawn_after_it_began_had_to_be_accepted_all_the_same() -> None:
+    first, second = version(1, 0), version(2, 10)
+    third = version(3, 20, anew=False)
+    gone = replace(second, status=VersionStatus.WITHDRAWN, withdrawn_at=day(25))
+    assert asked((first, gone, third), 26) == ([2, 3], [])
+    # Behind the version in force it asks for nothing, and one that never began asks for nothing.
+    assert asked((first, gone), 26) == ([1], [])
+    unborn = replace(gone, withdrawn_at=day(9))
+    assert asked((first, unborn, third), 26) == ([1, 3], [])
 
 
 def test_the_most_specific_line_holds_and_a_country_covers_its_parts() -> None:
@@ -198,12 +226,13 @@ def test_every_version_that_is_enough_is_joined_to_the_present_one_without_a_gat
     if need is None:
         assert not begun
         return
+    held = {one.version_id: one for one in need.enough}
     for place, one in enumerate(begun):
         gates = [later for later in begun[place + 1 :] if later.requires_reacceptance]
-        enough = one.version_id in need.version_ids
-        assert enough == (not gates)
-        in_grace = len(gates) == 1 and gates[0].grace_until is not None
-        graced = in_grace and day(at) < (gates[0].grace_until or START)
-        assert (one.version_id in need.graced_ids) == graced
+        graces = [gate.grace_until for gate in gates]
+        lasting = [grace for grace in graces if grace is not None and grace > day(at)]
+        assert (one.version_id in held) == (len(lasting) == len(graces))
+        if one.version_id in held:
+            assert held[one.version_id].until == min(lasting, default=None)
     dates = [one.effective_from or START for one in begun]
     assert all(one < other for one, other in pairwise(dates))
