@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from paykeel.errors import CardNumberRefused
 
@@ -83,6 +84,10 @@ _IBAN = re.compile(
     r"(?:[0-9A-Za-z]{11,30}|(?:[ -][0-9A-Za-z]{4}){2,7}(?:[ -][0-9A-Za-z]{1,3})?)(?![0-9A-Za-z])"
 )
 _GAP = re.compile("[ -]")
+#: A space, as a form writes it. Elsewhere a plus begins a telephone number.
+_FORM_SPACE = re.compile(r"(?<=[0-9])\+(?=[0-9])")
+#: An address may carry another one, which is encoded once more.
+_ENCODED_MAX = 4
 
 
 def _without_iban(found: re.Match[str]) -> str:
@@ -228,6 +233,19 @@ def holds_card_number(text: str) -> bool:
         joined_by = joint
         fraction_of = digits if separator == "." else None
     return False
+
+
+def address_as_read(address: str) -> str:
+    """Return an address as its host reads it: without percent signs, however often encoded.
+
+    >>> address_as_read("/pay?card=4242%204242&next=%2Fa%253Fcard%3D4242%25204242&b=4242+4242")
+    '/pay?card=4242 4242&next=/a?card=4242 4242&b=4242 4242'
+    """
+    for _ in range(_ENCODED_MAX):
+        before, address = address, unquote(address)
+        if address == before:
+            break
+    return _FORM_SPACE.sub(" ", address)
 
 
 def refuse_card_numbers(value: Json, field: str) -> None:

@@ -137,7 +137,8 @@ async def purchases(paykeel: Paykeel, merchant: Merchant, bench: Bench) -> dict[
     keys = {"buyer": BUYERS + 7, "card": CARDS + 25_000, "ip": HOT}
     quarantine = Quarantined("card", 3_600, "burst", "burst")
     held = Decision(action=Action.REVIEW, reasons=("burst",), quarantines=(quarantine,))
-    opened_rows = {"terms_acceptance": BATCH, "payment_attempts": 0}
+    # When a buyer last accepted, and when it last took something back.
+    opened_rows = {"terms_acceptance": 2 * BATCH, "payment_attempts": 0}
     settled = dict.fromkeys(
         ("payments", "payment_attempts", "payment_idempotency", "velocity_attempts"), BATCH
     )

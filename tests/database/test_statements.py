@@ -90,7 +90,7 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "terms/documents.sql::list_texts": (TermsText, set()),
     "terms/documents.sql::find_public_text": (
         PublicText,
-        {*SCOPE, "other_locales", "other_sha256s"},
+        {*SCOPE, "other_locales", "other_sha256s", "is_shared", "shared_locale"},
     ),
     "terms/presenting.sql::last_words": (Word, set()),
     "terms/accepting.sql::get_acceptances": (Acceptance, set()),

@@ -16,7 +16,9 @@ from paykeel.sealing.service import read_kinds
 from paykeel.sealing.tables import SealedTable
 from paykeel.terms import TermsScope
 from paykeel.terms.acceptance import Asked
+from paykeel.terms.accepting import SQL
 from paykeel.terms.evidence_facts import ClientFacts, presentation_sha256
+from paykeel.terms.salting import salted, told
 from tests.database.terms import TEXTS, accept_terms, require_terms
 
 if TYPE_CHECKING:
@@ -263,6 +265,51 @@ async def test_a_withdrawal_is_a_word_of_its_own(
     unknown = acceptances.withdraw(whose, "agent-7", "refunds", FACTS)
     assert await refusal(NotFound, unknown) == "terms_document_unknown"
     assert await admin.fetchval("SELECT count(*) FROM terms_personal") == 2
+
+
+async def test_what_was_shown_before_a_withdrawal_does_not_bring_back_what_it_took(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    acceptances, whose = paykeel.terms.acceptances, merchant.merchant_id
+    terms = await require_terms(paykeel, merchant)
+    news = await require_terms(paykeel, merchant, key="news", purpose="marketing")
+
+    async def states() -> list[str]:
+        found = await acceptances.status(whose, "agent-7", TermsScope("agent"))
+        return [one.state.value for one in found]
+
+    old, older = [await show(paykeel, merchant, keys=("terms", "news")) for _ in range(2)]
+    (said,) = await accept_terms(paykeel, merchant, keys=("terms",))
+    # The withdrawal of another buyer, or before it was shown, is none of this.
+    await accept_terms(paykeel, merchant, "agent-8", keys=("terms",))
+    await acceptances.withdraw(whose, "agent-8", "terms", ClientFacts())
+    await say(paykeel, merchant, older.nonce, version_ids=[terms.version_id])
+    await acceptances.withdraw(whose, "agent-7", "terms", ClientFacts())
+    assert await states() == ["missing", "withdrawn"]
+    code = await refusal(Refused, say(paykeel, merchant, old.nonce))
+    assert code == "terms_presentation_outdated"
+    assert await states() == ["missing", "withdrawn"]
+    # Nor by the statement itself, where it was taken back a moment ago.
+    added = await paykeel.database.fetch(
+        SQL["add_decisions"],
+        merchant_id=whose,
+        presentation_id=old.presentation_id,
+        presentation_sha256=bytes(32),
+        version_ids=[terms.version_id],
+        decision="accept",
+        **told(ClientFacts()),
+        **salted(ClientFacts(), 1),
+    )
+    assert added == []
+    # What was said before can be told again, and what was not taken back can be accepted.
+    (again,) = await say(paykeel, merchant, older.nonce, version_ids=[terms.version_id])
+    assert (again.replayed, again.acceptance_id != said.acceptance_id) == (True, True)
+    await say(paykeel, merchant, old.nonce, version_ids=[news.version_id])
+    declined = await say(paykeel, merchant, old.nonce, "decline", version_ids=[terms.version_id])
+    assert [one.decision for one in declined] == ["decline"]
+    assert await states() == ["accepted", "withdrawn"]
+    await accept_terms(paykeel, merchant, keys=("terms",))
+    assert await states() == ["accepted", "accepted"]
 
 
 async def test_a_clock_that_was_set_back_does_not_undo_the_last_word(

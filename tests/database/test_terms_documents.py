@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,7 +13,13 @@ import pytest
 from paykeel.clock import new_id
 from paykeel.errors import InvalidField, NotFound, PaykeelError, Refused
 from paykeel.terms.digests import text_sha256, version_sha256
-from paykeel.terms.documents import DOCUMENTS_MAX, Draft, TermsDocuments
+from paykeel.terms.documents import (
+    DOCUMENTS_MAX,
+    Draft,
+    PublicText,
+    SharedText,
+    TermsDocuments,
+)
 from paykeel.terms.model import Purpose, TermsScope, TermsVersion, VersionStatus
 from paykeel.terms.stored import LINES_MAX
 
@@ -161,6 +168,9 @@ async def test_a_change_is_major_or_minor_as_its_number_says(desk: Desk) -> None
 
 async def test_publishing_fixes_what_was_drafted(desk: Desk, admin: asyncpg.Connection) -> None:
     before: datetime = await admin.fetchval("SELECT clock_timestamp()")
+    first = desk.publish(grace_days=7)
+    assert await refusal(first, InvalidField) == "terms_grace_without_earlier"
+    await desk.withdraw(await desk.publish("0.9.0"))
     version = await desk.publish(grace_days=7, texts={"en": "# One", "de": "# Eins"})
     assert version.status is VersionStatus.PUBLISHED
     assert version.effective_from is not None
@@ -171,14 +181,14 @@ async def test_publishing_fixes_what_was_drafted(desk: Desk, admin: asyncpg.Conn
     document = await desk.documents.get(desk.merchant_id, "terms")
     texts = await desk.documents.texts(desk.merchant_id, version.version_id)
     assert version.version_sha256 == version_sha256(document, version, texts)
-    assert (await revision(admin, desk), desk.forgotten) == (1, [desk.merchant_id])
+    assert (await revision(admin, desk), desk.forgotten) == (3, [desk.merchant_id] * 3)
     assert await refusal(desk.draft("1.0.0")) == "terms_version_published"
     publish = desk.documents.publish(desk.merchant_id, version.version_id, author="Ben")
     assert await refusal(publish) == "terms_version_published"
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="published"):
         await admin.execute("UPDATE terms_texts SET content = 'x', content_sha256 = sha256('x')")
     assert await desk.documents.texts(desk.merchant_id, version.version_id) == texts
-    assert await revision(admin, desk) == 1
+    assert await revision(admin, desk) == 3
 
 
 async def test_what_cannot_be_published_stays_a_draft(
@@ -284,7 +294,8 @@ async def test_anybody_reads_what_was_published(desk: Desk, paykeel: Paykeel) ->
     version = await desk.publish(texts=texts, scope=GERMANY)
     sha256 = text_sha256("# One\n")
     found = await desk.documents.public_text(sha256)
-    assert found is not None
+    assert isinstance(found, PublicText)
+    assert (found.version_id, found.key) == (version.version_id, "terms")
     assert (found.key, found.title, found.purpose) == ("terms", "Terms", Purpose.CONTRACT)
     assert (found.version, found.scope, found.locale) == ("1.0.0", GERMANY, "en")
     assert (found.content, found.content_sha256) == ("# One\n", sha256)
@@ -296,13 +307,26 @@ async def test_anybody_reads_what_was_published(desk: Desk, paykeel: Paykeel) ->
     assert found.others == (("de", text_sha256("# Eins\n")), ("fr", text_sha256("# Un\n")))
     await desk.withdraw(version)
     again = await desk.documents.public_text(sha256)
-    assert again is not None
+    assert isinstance(again, PublicText)
     assert again.status is VersionStatus.WITHDRAWN
-    # The same bytes of somebody else change nothing for who knew them before.
+    # The same bytes of somebody else change nothing for who names the version.
     stranger = Desk(paykeel, await paykeel.merchants.create("Stranger", "test"))
     await stranger.create("agb")
-    await stranger.publish("9.0.0", key="agb", texts={"en": "# One"})
+    drafted = await stranger.draft("9.0.0", key="agb", texts={"en": "# One"})
     assert await desk.documents.public_text(sha256) == again
+    assert await desk.documents.public_text(sha256, drafted.version_id) is None
+    theirs = await stranger.publish("9.0.0", key="agb", texts={"en": "# One"})
+    assert await desk.documents.public_text(sha256, version.version_id) == again
+    other = await desk.documents.public_text(sha256, theirs.version_id)
+    assert isinstance(other, PublicText)
+    assert (other.key, other.version) == ("agb", "9.0.0")
+    # The hash alone tells of none of them, nor of a language that they do not share.
+    shared = SharedText(locale="en", content="# One\n", content_sha256=sha256, html=found.html)
+    assert await desk.documents.public_text(sha256) == shared
+    await stranger.publish("9.1.0", key="agb", texts={"nl": "# One"})
+    assert await desk.documents.public_text(sha256) == replace(shared, locale="und")
+    # A version that has another text is none of this one.
+    assert await desk.documents.public_text(text_sha256("# Un\n"), theirs.version_id) is None
     await desk.draft("2.0.0", texts={"en": "# Draft"})
     assert await desk.documents.public_text(text_sha256("# Draft\n")) is None
 

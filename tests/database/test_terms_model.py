@@ -73,17 +73,18 @@ class Model:
         line = self.line_for(place)
         if line is None:
             return "open"
-        begun = self.begun(line)
-        for version, when in reversed(self.words.get((buyer, line), [])):
-            if version is None:
-                return "missing"
-            if version in begun:
-                if version.days is not None and when < self.now - version.days:
-                    return "missing"
-                gates = [one for one in begun[begun.index(version) + 1 :] if one.anew]
-                graces = [one.grace_until for one in gates]
-                if all(grace is not None and self.now < grace for grace in graces):
-                    return "warned" if gates else "open"
+        said: list[tuple[Published, int]] = []
+        for version, when in self.words.get((buyer, line), []):
+            said = [] if version is None else [*said, (version, when)]
+        gates: list[Published] = []
+        for version in reversed(self.begun(line)):
+            if not all(one.grace_until and self.now < one.grace_until for one in gates):
+                break
+            oldest = 0 if version.days is None else self.now - version.days
+            if any(one is version and when >= oldest for one, when in said):
+                return "warned" if gates else "open"
+            if version.anew:
+                gates.append(version)
         return "missing"
 
 

@@ -61,8 +61,14 @@ def saying(whose: Mapping[str, Any], version: TermsVersion) -> dict[str, Call]:
         "read_catalogue": Call(SQL["read_catalogue"], whose, FEW),
         "last_words": Call(
             SQL["last_words"],
-            {**talker, "scope_ids": [version.scope_id, NOBODY]},
-            {"terms_acceptance": 1},
+            {
+                **talker,
+                "scope_ids": [version.scope_id, NOBODY],
+                "enough": [f"{{{version.version_id}}}", "{}"],
+                "sinces": ["{NULL}", "{}"],
+            },
+            # What was accepted, taken back, and said last.
+            {"terms_acceptance": 3},
         ),
         "find_presentation": Call(
             SQL["find_presentation"],
@@ -126,7 +132,9 @@ def reading(whose: Mapping[str, Any]) -> dict[str, Call]:
         ),
         "evidence_page": Call(SQL["evidence_page"], page, each),
         "personal_page": Call(SQL["personal_page"], page, each),
-        "find_public_text": Call(SQL["find_public_text"], {"content_sha256": b"c" * 32}, FEW),
+        "find_public_text": Call(
+            SQL["find_public_text"], {"content_sha256": b"c" * 32, "version_id": None}, FEW
+        ),
     }
 
 

@@ -192,7 +192,8 @@ async def test_the_states_of_a_subject_over_time(
     await require_terms(paykeel, merchant, version="3.0.0")
     assert await states(paykeel, merchant) == {"terms": "outdated"}
     await accept_terms(paykeel, merchant)
-    await require_terms(paykeel, merchant, version="3.1.0", reaccept_after_days=1)
+    await require_terms(paykeel, merchant, version="4.0.0", reaccept_after_days=1)
+    await accept_terms(paykeel, merchant)
     assert await states(paykeel, merchant) == {"terms": "accepted"}
     await admin.execute("SET session_replication_role = replica")
     await admin.execute("UPDATE terms_acceptance SET occurred_at = occurred_at - interval '2 d'")

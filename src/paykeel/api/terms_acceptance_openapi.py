@@ -26,7 +26,7 @@ _ABOUT: Document = {
     "version": "1.0.0",
     "version_id": VERSION_ID,
 }
-_URL = f"/v1/terms/texts/{TEXT_SHA256}"
+_URL = f"/v1/terms/texts/{TEXT_SHA256}?version={VERSION_ID}"
 
 PRESENTS: Document = {
     "what_is_missing": {

@@ -108,7 +108,7 @@ _WHOLE: Document = {
             "content_sha256": TEXT_SHA256,
             "html": HTML,
             "html_sha256": _HTML_SHA256,
-            "url": f"/v1/terms/texts/{TEXT_SHA256}",
+            "url": f"/v1/terms/texts/{TEXT_SHA256}?version={VERSION_ID}",
         }
     ],
 }
@@ -183,6 +183,12 @@ TEXT: Document = {
     "parameters": [
         path("sha256", "The SHA-256 of the text, in hexadecimal.", pattern="^[0-9a-f]{64}$"),
         query(
+            "version",
+            "The id of a version that has this text. Without it, a text that several versions have"
+            " is shown alone.",
+            format="uuid",
+        ),
+        query(
             "format",
             "A page, or the Markdown that has this hash.",
             enum=["html", "markdown"],
@@ -192,7 +198,7 @@ TEXT: Document = {
     ],
     "responses": {
         "200": {
-            "description": "The text. It may be kept for good.",
+            "description": "The text. With `version` it may be kept for good.",
             "content": {
                 **written("text/html", f"<!doctype html>…{HTML}…"),
                 **written("text/markdown", CONTENT),

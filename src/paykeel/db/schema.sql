@@ -1397,10 +1397,22 @@ CREATE INDEX terms_acceptance_last_word ON public.terms_acceptance USING btree (
     occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id, decision, version_id) WHERE
     (decision <> 'decline'::text);
 
+-- INDEX terms_acceptance_of_version
+
+CREATE INDEX terms_acceptance_of_version ON public.terms_acceptance USING btree (buyer_id,
+    version_id, occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id) WHERE (decision =
+    'accept'::text);
+
 -- INDEX terms_acceptance_once
 
 CREATE UNIQUE INDEX terms_acceptance_once ON public.terms_acceptance USING btree (presentation_id,
     version_id, merchant_id) WHERE (presentation_id IS NOT NULL);
+
+-- INDEX terms_acceptance_taken_back
+
+CREATE INDEX terms_acceptance_taken_back ON public.terms_acceptance USING btree (buyer_id, scope_id,
+    occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id, version_id) WHERE (decision =
+    'withdraw'::text);
 
 -- INDEX terms_imports_once
 

@@ -8,7 +8,7 @@ from paykeel.errors import TermsAcceptanceRequired
 from paykeel.payments.model import encode, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from paykeel.payments.judged import Gate, Judged
     from paykeel.terms import Requirement
@@ -30,20 +30,10 @@ def gate_arguments(judged: Sequence[Judged]) -> dict[str, Any]:
         "terms_places": [place for _, place, _ in asked],
         "terms_buyer_ids": [payment.buyer_id for payment, _, _ in asked],
         "terms_scope_ids": [need.scope_id for need in needs],
-        "terms_version_ids": [_array(str(one.version_id) for one in need.enough) for need in needs],
-        "terms_sinces": [
-            _array(
-                "NULL" if one.since is None else f'"{one.since.isoformat()}"' for one in need.enough
-            )
-            for need in needs
-        ],
+        "terms_version_ids": [need.version_ids for need in needs],
+        "terms_sinces": [need.sinces for need in needs],
         "terms_warnings": [encode(_warnings(need)).decode() for need in needs],
     }
-
-
-def _array(values: Iterable[str]) -> str:
-    """Write values without quotation marks or backslashes as PostgreSQL reads an array of them."""
-    return f"{{{','.join(values)}}}"
 
 
 def _warnings(need: Requirement) -> dict[str, Any]:

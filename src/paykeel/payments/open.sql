@@ -44,34 +44,44 @@ decided AS MATERIALIZED (
         amount_ref, kinds, keys, approvals_needed
     )
 ),
--- How the buyer stands to each document that its purchase needs. Its last word on that line of
--- versions counts: a withdrawal, or an acceptance of a version that is enough.
+-- By which version the buyer meets what its purchase needs of each document: the newest of those
+-- that are enough which it accepted, lately enough, and has not taken back. Null: by none.
 standing AS MATERIALIZED (
     SELECT
-        r.payment_id, r.place, w.decision = 'accept' AND (w.occurred_at < w.since) IS NOT TRUE
-            AS is_met,
-        r.warnings::jsonb -> w.version_id::text AS warning
+        r.payment_id, r.place, w.version_id, r.warnings::jsonb -> w.version_id::text AS warning
     FROM unnest(
         :terms_payment_ids::uuid[], :terms_places::smallint[], :terms_buyer_ids::text[],
         :terms_scope_ids::uuid[], :terms_version_ids::text[], :terms_sinces::text[],
         :terms_warnings::text[]
     ) AS r (payment_id, place, buyer_id, scope_id, version_ids, sinces, warnings)
     LEFT JOIN LATERAL (
-        SELECT t.decision, t.version_id, t.occurred_at, e.since
-        FROM terms_acceptance t
-        LEFT JOIN unnest(r.version_ids::uuid[], r.sinces::timestamptz[])
-            AS e (version_id, since) ON e.version_id = t.version_id
-        WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = r.buyer_id
-            AND t.scope_id = r.scope_id AND t.decision <> 'decline'
-            AND (t.decision = 'withdraw' OR e.version_id IS NOT NULL)
-        ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+        SELECT e.version_id
+        FROM unnest(r.version_ids::uuid[], r.sinces::timestamptz[])
+            WITH ORDINALITY AS e (version_id, since, place)
+        CROSS JOIN LATERAL (
+            SELECT t.occurred_at, t.acceptance_id
+            FROM terms_acceptance t
+            WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = r.buyer_id
+                AND t.version_id = e.version_id AND t.decision = 'accept'
+            ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+            LIMIT 1
+        ) AS a
+        WHERE (a.occurred_at < e.since) IS NOT TRUE AND NOT EXISTS (
+            SELECT FROM terms_acceptance t
+            WHERE t.merchant_id = :merchant_id AND t.buyer_id = r.buyer_id
+                AND t.scope_id = r.scope_id AND t.decision = 'withdraw'
+                AND (t.occurred_at, t.acceptance_id) > (a.occurred_at, a.acceptance_id)
+            -- An offset keeps it a look-up for each row.
+            OFFSET 0
+        )
+        ORDER BY e.place
         LIMIT 1
     ) AS w ON true
 ),
 told AS MATERIALIZED (
     SELECT
         s.payment_id,
-        array_agg(s.place ORDER BY s.place) FILTER (WHERE s.is_met IS NOT TRUE) AS missing,
+        array_agg(s.place ORDER BY s.place) FILTER (WHERE s.version_id IS NULL) AS missing,
         jsonb_agg(s.warning ORDER BY s.place) FILTER (WHERE s.warning IS NOT NULL) AS warnings
     FROM standing s
     GROUP BY s.payment_id

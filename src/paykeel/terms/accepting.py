@@ -103,7 +103,8 @@ class Acceptances:
             NotFound: ``terms_nonce_unknown``.
             Forbidden: ``terms_nonce_of_another``: another subject's.
             Refused: ``terms_nonce_used``: something else was said with it before;
-                ``terms_presentation_expired``; ``terms_version_stale``: not in force any more.
+                ``terms_presentation_expired``; ``terms_version_stale``: not in force any more;
+                ``terms_presentation_outdated``: taken back since it was shown.
         """
         check_buyer_id(buyer_id)
         if decision not in (TermsDecision.ACCEPT, TermsDecision.DECLINE):
@@ -359,6 +360,12 @@ def _refuse_late(shown: asyncpg.Record, missing: Sequence[UUID], decision: str) 
             "A version that was shown is not in force any more. Ask for a new presentation.",
             code="terms_version_stale",
             version_ids=sorted(map(str, stale)),
+        )
+    if decision == TermsDecision.ACCEPT and not set(shown["taken_back_ids"]).isdisjoint(missing):
+        raise Refused(
+            "This was shown before the buyer took back what it had accepted. Ask for a new"
+            " presentation.",
+            code="terms_presentation_outdated",
         )
 
 

@@ -1,6 +1,7 @@
 -- name: find_presentation
--- What was shown with a nonce, which of it is not in force any more, and what was said to it; no
--- row: this merchant has no such nonce.
+-- What was shown with a nonce, which of it is not in force any more, of which lines the subject has
+-- since taken back what it accepted, and what was said to it; no row: this merchant has no such
+-- nonce.
 WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
 SELECT
     p.presentation_id, p.buyer_id, p.version_ids, to_jsonb(p)::text AS document,
@@ -23,6 +24,19 @@ SELECT
             OFFSET 0
         )
     ) AS stale_ids,
+    ARRAY(
+        SELECT s.version_id
+        FROM unnest(p.version_ids) AS s (version_id)
+        JOIN terms_versions v ON v.merchant_id = p.merchant_id AND v.version_id = s.version_id
+        WHERE EXISTS (
+            SELECT FROM terms_acceptance t
+            WHERE t.merchant_id = p.merchant_id AND t.buyer_id = p.buyer_id
+                AND t.scope_id = v.scope_id AND t.decision <> 'decline'
+                AND t.decision = 'withdraw'
+                AND t.occurred_at > p.shown_at AND t.recorded_at > p.shown_at
+            OFFSET 0
+        )
+    ) AS taken_back_ids,
     a.acceptance_ids, a.answered_ids, a.decisions
 FROM terms_presentations p
 CROSS JOIN clock c
@@ -39,7 +53,8 @@ WHERE p.merchant_id = :merchant_id::uuid AND p.nonce_sha256 = :nonce_sha256::byt
 -- name: add_decisions
 -- Stores what a subject says to versions that it was shown, in the order of their ids, so that two
 -- who say it at once wait for each other and no more. Fewer rows than versions: some were answered
--- by another. No row: all were, or one is not in force any more, or the time to answer is over.
+-- by another. No row: all were, or one is not in force any more, or was taken back since it was
+-- shown, or the time to answer is over.
 WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
 wanted AS MATERIALIZED (
     SELECT
@@ -55,6 +70,15 @@ wanted AS MATERIALIZED (
                     AND (n.effective_from, n.version_id) > (v.effective_from, v.version_id)
                 OFFSET 0
             ) AS in_force,
+        -- What was shown before is not what brings back what the subject has taken back.
+        EXISTS (
+            SELECT FROM terms_acceptance t
+            WHERE t.merchant_id = p.merchant_id AND t.buyer_id = p.buyer_id
+                AND t.scope_id = v.scope_id AND t.decision <> 'decline'
+                AND t.decision = 'withdraw'
+                AND t.occurred_at > p.shown_at AND t.recorded_at > p.shown_at
+            OFFSET 0
+        ) AS taken_back,
         -- A clock that was set back must not put this before what the subject said last.
         greatest(c.now, (
             SELECT t.occurred_at + interval '1 microsecond'
@@ -92,7 +116,9 @@ added AS (
         :client_locale::text, :time_zone::text, :client_at::timestamptz, :page_url::text,
         :request_id::text, :payment_id::uuid, w.ip_hash, w.user_agent_hash, w.occurred_at, w.now
     FROM wanted w
-    WHERE :decision = 'decline' OR NOT EXISTS (SELECT FROM wanted o WHERE NOT o.in_force)
+    WHERE :decision = 'decline' OR NOT EXISTS (
+        SELECT FROM wanted o WHERE o.taken_back OR NOT o.in_force
+    )
     ORDER BY w.version_id
     ON CONFLICT (presentation_id, version_id, merchant_id) WHERE presentation_id IS NOT NULL
         DO NOTHING

@@ -29,6 +29,7 @@ from paykeel.terms.model import Purpose, TermsDocument, TermsText, TermsVersion,
 from paykeel.terms.stored import (
     SQL,
     PublicText,
+    SharedText,
     check_status,
     document_from_row,
     document_of,
@@ -40,6 +41,7 @@ from paykeel.terms.stored import (
     public_text_from_row,
     save_draft,
     scope_from_row,
+    shared_text_from_row,
     text_from_row,
     unified_diff,
     version_from_row,
@@ -155,7 +157,8 @@ class TermsDocuments:
         """Publish a draft, for good: from then on nobody changes it.
 
         Raises:
-            InvalidField: ``instant_in_past`` or ``period_empty``: one of its dates.
+            InvalidField: ``instant_in_past`` or ``period_empty``: one of its dates;
+                ``terms_grace_without_earlier``: it is the first of its line.
             NotFound: ``terms_version_unknown``.
             Refused: ``terms_version_published``, ``terms_version_withdrawn``,
                 ``terms_text_missing``, ``terms_version_not_newer``, ``terms_effective_order`` or
@@ -272,13 +275,22 @@ class TermsDocuments:
             await self.version(merchant_id, version_id)
         return [text_from_row(row) for row in rows]
 
-    async def public_text(self, content_sha256: bytes) -> PublicText | None:
+    async def public_text(
+        self, content_sha256: bytes, version_id: UUID | None = None
+    ) -> PublicText | SharedText | None:
         """Return a published text by the SHA-256 of its Markdown; ``None``: there is none such.
 
-        It needs no merchant: if several have published the same bytes, the first who did.
+        It needs no merchant. Where no version is named and several have the same bytes, perhaps
+        of several merchants, it is the text alone.
         """
-        row = await self._database.fetchrow(SQL["find_public_text"], content_sha256=content_sha256)
-        return None if row is None else public_text_from_row(row)
+        row = await self._database.fetchrow(
+            SQL["find_public_text"], content_sha256=content_sha256, version_id=version_id
+        )
+        if row is None:
+            return None
+        if version_id is None and row["is_shared"]:
+            return shared_text_from_row(row)
+        return public_text_from_row(row)
 
     async def difference(self, merchant_id: UUID, version_id: UUID, locale: str) -> list[str]:
         """Return a unified diff of one text against the published version before it in its line.
@@ -312,4 +324,4 @@ class TermsDocuments:
         return [document_from_row(row) for row in rows]
 
 
-__all__ = ["Draft", "PublicText", "TermsDocuments"]
+__all__ = ["Draft", "PublicText", "SharedText", "TermsDocuments"]

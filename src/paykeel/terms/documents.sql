@@ -212,11 +212,12 @@ WHERE m.merchant_id = w.merchant_id
 RETURNING w.version_id;
 
 -- name: find_public_text
--- The published text with this hash, of any merchant (its merchant_id is not told): the first that
--- was published; no row: there is none such.
+-- The published text with this hash, of any merchant (its merchant_id is not told): of the version
+-- that is named, or of the first that was published, with whether other versions have the same
+-- bytes, and in which language that is to all of them; no row: there is none such.
 SELECT
-    d.key, d.title, d.purpose, v.version, s.buyer_role, s.jurisdiction, s.product, s.channel,
-    v.status, v.effective_from, v.effective_to, v.published_at, v.withdrawn_at, t.locale,
+    d.key, d.title, d.purpose, v.version_id, v.version, s.buyer_role, s.jurisdiction, s.product,
+    s.channel, v.status, v.effective_from, v.effective_to, v.published_at, v.withdrawn_at, t.locale,
     t.is_authoritative, t.content, t.content_sha256, t.html, t.html_sha256, v.version_sha256,
     ARRAY(
         SELECT o.locale FROM terms_texts o
@@ -229,12 +230,28 @@ SELECT
         WHERE o.merchant_id = t.merchant_id AND o.version_id = t.version_id
             AND o.locale <> t.locale
         ORDER BY o.locale
-    ) AS other_sha256s
+    ) AS other_sha256s,
+    EXISTS (
+        SELECT FROM terms_texts o
+        JOIN terms_versions w ON w.merchant_id = o.merchant_id AND w.version_id = o.version_id
+        WHERE o.content_sha256 = t.content_sha256 AND o.version_id <> t.version_id
+            AND w.status <> 'draft'
+    ) AS is_shared,
+    CASE
+        WHEN EXISTS (
+            SELECT FROM terms_texts o
+            JOIN terms_versions w ON w.merchant_id = o.merchant_id AND w.version_id = o.version_id
+            WHERE o.content_sha256 = t.content_sha256 AND o.locale <> t.locale
+                AND w.status <> 'draft'
+        ) THEN 'und'
+        ELSE t.locale
+    END AS shared_locale
 FROM (
     SELECT f.merchant_id, f.version_id, f.locale
     FROM terms_texts f
     JOIN terms_versions w ON w.merchant_id = f.merchant_id AND w.version_id = f.version_id
     WHERE f.content_sha256 = :content_sha256::bytea AND w.status <> 'draft'
+        AND (:version_id::uuid IS NULL OR w.version_id = :version_id)
     ORDER BY w.published_at, w.version_id, f.is_authoritative DESC, f.locale
     LIMIT 1
 ) AS first

@@ -219,7 +219,7 @@ def begin(
         now: The database's time.
 
     Raises:
-        InvalidField: ``instant_in_past`` or ``period_empty``.
+        InvalidField: ``instant_in_past``, ``period_empty`` or ``terms_grace_without_earlier``.
         Refused: ``terms_version_not_newer`` or ``terms_effective_order``.
     """
     if newest is not None and number_of(version.version) <= number_of(newest):
@@ -240,6 +240,8 @@ def begin(
             " has to begin after that.",
             code="terms_effective_order",
         )
+    if newest is None:
+        _refuse_grace(version)
     grace_until = version.grace_until
     if version.grace_days is not None:
         grace_until = begins + timedelta(days=version.grace_days)
@@ -327,6 +329,18 @@ def _check_period(
         raise InvalidField("effective_to", "period_empty", "It would end before it begins.")
     if grace_until is not None and grace_until < begins:
         raise InvalidField("grace_until", "period_empty", "It would end before the version begins.")
+
+
+def _refuse_grace(version: TermsVersion) -> None:
+    """Refuse the grace of a version before which there was nothing that could still be enough."""
+    for name in ("grace_days", "grace_until"):
+        if getattr(version, name) is not None:
+            raise InvalidField(
+                name,
+                "terms_grace_without_earlier",
+                "No version was published for the same scope before, so there is nothing whose"
+                " acceptance would still be enough.",
+            )
 
 
 def _change(change: object) -> str | None:

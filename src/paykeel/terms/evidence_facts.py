@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from paykeel.cardnumbers import address_as_read, refuse_card_numbers
 from paykeel.errors import InvalidField
 from paykeel.sealing.canonical import canonical_row, leaf_hash
 from paykeel.texts import check_text
@@ -101,6 +102,8 @@ class ClientFacts:
             value = getattr(self, name)
             if value is not None:
                 check_text(value, name, characters_max)
+        if self.page_url is not None:
+            refuse_card_numbers(address_as_read(self.page_url), "page_url")
         if self.actor_kind != ActorKind.HUMAN:
             for name in ("actor_id", "authority"):
                 if getattr(self, name) is None:

@@ -9,6 +9,7 @@ from paykeel.sealing.canonical import write_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from paykeel.terms.acceptance import Acceptance, Asked, Item, Presentation, Standing
     from paykeel.terms.model import TermsDocument, TermsScope, TermsText, TermsVersion
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 TEXTS_PATH = "/v1/terms/texts"
 
 
-def text_address(content_sha256: bytes) -> str:
+def text_address(content_sha256: bytes, version_id: UUID) -> str:
     """Return where a published text can be read without a key, relative to the server.
 
-    >>> text_address(bytes(2))
-    '/v1/terms/texts/0000'
+    It names the version: others may have the very same text.
+
+    >>> from uuid import UUID
+    >>> text_address(bytes(2), UUID(int=0))
+    '/v1/terms/texts/0000?version=00000000-0000-0000-0000-000000000000'
     """
-    return f"{TEXTS_PATH}/{content_sha256.hex()}"
+    return f"{TEXTS_PATH}/{content_sha256.hex()}?version={version_id}"
 
 
 def document_values(document: TermsDocument) -> dict[str, Any]:
@@ -81,15 +85,15 @@ def whole_version_values(
     version: TermsVersion, document: TermsDocument, texts: Sequence[TermsText]
 ) -> dict[str, Any]:
     """Return a version with its document and its texts."""
-    public = version.published_at is not None
+    public = version.version_id if version.published_at is not None else None
     return {
         **version_values(version),
         "document": document_values(document),
-        "texts": [_text_values(text, public=public) for text in texts],
+        "texts": [_text_values(text, public) for text in texts],
     }
 
 
-def _text_values(text: TermsText, *, public: bool) -> dict[str, Any]:
+def _text_values(text: TermsText, public: UUID | None) -> dict[str, Any]:
     return {
         "locale": text.locale,
         "is_authoritative": text.is_authoritative,
@@ -97,7 +101,7 @@ def _text_values(text: TermsText, *, public: bool) -> dict[str, Any]:
         "content_sha256": text.content_sha256.hex(),
         "html": text.html,
         "html_sha256": text.html_sha256.hex(),
-        "url": text_address(text.content_sha256) if public else None,
+        "url": public and text_address(text.content_sha256, public),
     }
 
 
@@ -127,7 +131,7 @@ def _item_values(item: Item) -> dict[str, Any]:
         "fell_back": item.fell_back,
         "html": item.html,
         "content_sha256": item.content_sha256.hex(),
-        "url": text_address(item.content_sha256),
+        "url": text_address(item.content_sha256, item.version.version_id),
     }
 
 
@@ -161,7 +165,7 @@ def acceptance_values(acceptance: Acceptance) -> dict[str, Any]:
         "version_sha256": acceptance.version_sha256.hex(),
         "locale": acceptance.locale,
         "text_sha256": acceptance.text_sha256.hex(),
-        "url": text_address(acceptance.text_sha256),
+        "url": text_address(acceptance.text_sha256, acceptance.version_id),
         "presentation_id": presentation_id and str(presentation_id),
         "presentation_sha256": _hex(acceptance.presentation_sha256),
         "method": str(acceptance.method),

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import mdTrim
 from markdown_it.rules_block.table import escapedSplit, getLine, table
 
-from paykeel.cardnumbers import refuse_card_numbers
+from paykeel.cardnumbers import address_as_read, refuse_card_numbers
 from paykeel.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _REFUSED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\u2028\u2029"  # separators of lines that are none to Markdown
     "\u202a-\u202e\u2066-\u2069"  # turn the direction of what follows
+    "\u200b\u2060"  # blanks of no width; the joiners of some languages are allowed
+    "\u115f\u1160\u3164\uffa0"  # letters that are drawn as nothing
     "\u2061-\u2064\u206a-\u206f\ufff9-\ufffc"  # unseen operators, controls and annotations
     "\ufeff\ufffd"  # a byte order mark inside, and what could not be decoded
     "\ue000-\uf8ff\U000f0000-\U0010ffff"  # private use: a font decides what is seen
@@ -163,6 +165,7 @@ def _check(tokens: Sequence[Token], name: str) -> None:
             if not isinstance(href, str) or _LINK.fullmatch(href) is None:
                 what = "a link leads to http, https or mailto, with the whole address"
                 _refuse(name, "terms_text_link", line, what)
+            refuse_card_numbers(address_as_read(href), name)
             token.attrs = {"href": href, "rel": "noopener noreferrer"}
         elif token.type == "link_close" and not _is_seen("".join(shown)):
             _refuse(name, "terms_text_hidden", link_line, "the link has no text")

@@ -190,8 +190,7 @@ class Enough:
 class Requirement:
     """What one subject must have accepted at one instant, for one document.
 
-    Its last word on the line decides: a withdrawal, or an acceptance of a version that is enough.
-    Declines do not count, nor do acceptances of what is not enough.
+    An acceptance of any version that is enough meets it, unless it is too old, or was taken back.
     """
 
     document: TermsDocument
@@ -200,6 +199,17 @@ class Requirement:
     current: TermsVersion
     #: Newest first; the one in force is the first.
     enough: tuple[Enough, ...]
+
+    @property
+    def version_ids(self) -> str:
+        """The versions that are enough, as PostgreSQL reads an array of them."""
+        return f"{{{','.join(str(one.version_id) for one in self.enough)}}}"
+
+    @property
+    def sinces(self) -> str:
+        """Since when each of them must have been accepted, as PostgreSQL reads an array."""
+        written = ("NULL" if one.since is None else one.since.isoformat() for one in self.enough)
+        return f"{{{','.join(written)}}}"
 
 
 @dataclass(frozen=True, slots=True)

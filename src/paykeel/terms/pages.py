@@ -118,10 +118,27 @@ def text_page(  # noqa: PLR0913 - what stands on the page
     if links:
         parts.append(f"<nav>{escape(words.other_locales)}: {' '.join(links)}</nav>\n")
     if save_address is not None:
-        address = _address(save_address)
-        parts.append(f'<nav><a href="{address}" download>{escape(words.save)}</a></nav>\n')
+        parts.append(_save_link(save_address, words.save))
     parts.append(f"</header>\n{text_body(html, locale)}")
     return page(f"{document_title} {version}", "".join(parts), spoken)
+
+
+def shared_text_page(
+    *, locale: str, html: str, content_sha256: bytes, save_address: str | None = None
+) -> str:
+    """Return the whole page of a text that several versions have: the text, and its hash alone.
+
+    It says of none of them whose it is. What it is made with is as for :func:`text_page`.
+
+    Raises:
+        ValueError: As :func:`text_page`.
+    """
+    spoken, words = page_words(locale)
+    parts = [f"<header>\n{facts([(words.sha256, content_sha256.hex())])}"]
+    if save_address is not None:
+        parts.append(_save_link(save_address, words.save))
+    parts.append(f"</header>\n{text_body(html, locale)}")
+    return page(f"{words.sha256} {content_sha256.hex()}", "".join(parts), spoken)
 
 
 def text_body(html: str, locale: str) -> str:
@@ -205,6 +222,10 @@ def preformatted(text: str) -> str:
     """
     # A line feed right after the tag is not part of the text to a browser.
     return f"<pre>\n{escape(text)}</pre>\n"
+
+
+def _save_link(address: str, label: str) -> str:
+    return f'<nav><a href="{_address(address)}" download>{escape(label)}</a></nav>\n'
 
 
 def _address(address: str) -> str:

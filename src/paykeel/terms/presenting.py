@@ -157,10 +157,8 @@ class Presenter:
             merchant_id=merchant_id,
             buyer_id=buyer_id,
             scope_ids=[one.scope_id for one in requirements],
-            enough=[
-                f"{{{','.join(str(held.version_id) for held in one.enough)}}}"
-                for one in requirements
-            ],
+            enough=[one.version_ids for one in requirements],
+            sinces=[one.sinces for one in requirements],
         )
         words = {
             row["scope_id"]: Word(

@@ -33,18 +33,43 @@ FROM clock c
 RETURNING shown_at, expires_at;
 
 -- name: last_words
--- The last word of a subject on each line of versions, declines aside: a withdrawal or an acceptance
--- of a version that is enough, or else whatever it accepted last. No row: it never said anything to
--- any of them.
-SELECT w.scope_id, w.acceptance_id, w.decision, w.version_id, w.occurred_at
-FROM unnest(:scope_ids::uuid[], :enough::text[]) AS u (scope_id, enough)
+-- By what a subject stands as it does on each line of versions: the newest version that is enough
+-- which it accepted, lately enough, and has not taken back; or else its last word, declines aside.
+-- No row: it never said anything to any of them.
+SELECT u.scope_id, w.acceptance_id, w.decision, w.version_id, w.occurred_at
+FROM unnest(:scope_ids::uuid[], :enough::text[], :sinces::text[])
+    AS u (scope_id, enough, sinces)
 CROSS JOIN LATERAL (
-    SELECT t.scope_id, t.acceptance_id, t.decision, t.version_id, t.occurred_at
-    FROM terms_acceptance t
-    WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = :buyer_id::text
-        AND t.scope_id = u.scope_id AND t.decision <> 'decline'
-    ORDER BY
-        t.decision = 'withdraw' OR t.version_id = ANY (u.enough::uuid[]) DESC,
-        t.occurred_at DESC, t.acceptance_id DESC
+    SELECT k.acceptance_id, k.decision, k.version_id, k.occurred_at
+    FROM (
+        SELECT e.place, a.acceptance_id, a.decision, a.version_id, a.occurred_at
+        FROM unnest(u.enough::uuid[], u.sinces::timestamptz[])
+            WITH ORDINALITY AS e (version_id, since, place)
+        CROSS JOIN LATERAL (
+            SELECT t.acceptance_id, t.decision, t.version_id, t.occurred_at
+            FROM terms_acceptance t
+            WHERE t.merchant_id = :merchant_id::uuid AND t.buyer_id = :buyer_id::text
+                AND t.version_id = e.version_id AND t.decision = 'accept'
+            ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+            LIMIT 1
+        ) AS a
+        WHERE (a.occurred_at < e.since) IS NOT TRUE AND NOT EXISTS (
+            SELECT FROM terms_acceptance t
+            WHERE t.merchant_id = :merchant_id AND t.buyer_id = :buyer_id
+                AND t.scope_id = u.scope_id AND t.decision = 'withdraw'
+                AND (t.occurred_at, t.acceptance_id) > (a.occurred_at, a.acceptance_id)
+            OFFSET 0
+        )
+        UNION ALL
+        (
+            SELECT NULL, t.acceptance_id, t.decision, t.version_id, t.occurred_at
+            FROM terms_acceptance t
+            WHERE t.merchant_id = :merchant_id AND t.buyer_id = :buyer_id
+                AND t.scope_id = u.scope_id AND t.decision <> 'decline'
+            ORDER BY t.occurred_at DESC, t.acceptance_id DESC
+            LIMIT 1
+        )
+    ) AS k
+    ORDER BY k.place
     LIMIT 1
-) w;
+) AS w;

@@ -37,7 +37,7 @@ SQL = load("paykeel.terms", "documents.sql")
 LINES_MAX = 200
 
 _SCOPE = ("buyer_role", "jurisdiction", "product", "channel")
-_NOT_PUBLIC = {*_SCOPE, "other_locales", "other_sha256s"}
+_NOT_PUBLIC = {*_SCOPE, "other_locales", "other_sha256s", "is_shared", "shared_locale"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class PublicText:
     key: str
     title: str
     purpose: Purpose
+    version_id: UUID
     version: str
     scope: TermsScope
     status: VersionStatus
@@ -64,6 +65,17 @@ class PublicText:
     version_sha256: bytes
     #: The other languages of the same version, each with the SHA-256 of its text.
     others: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedText:
+    """A text that several versions have, and nothing of any of them."""
+
+    #: ``und`` where they do not say the same.
+    locale: str
+    content: str
+    content_sha256: bytes
+    html: str
 
 
 async def lock_merchant(connection: Connection, merchant_id: UUID) -> None:
@@ -256,3 +268,13 @@ def public_text_from_row(row: asyncpg.Record) -> PublicText:
         "others": tuple(zip(row["other_locales"], row["other_sha256s"], strict=True)),
     }
     return PublicText(**(values | made))
+
+
+def shared_text_from_row(row: asyncpg.Record) -> SharedText:
+    """Make the text alone of the row of a public text."""
+    return SharedText(
+        locale=row["shared_locale"],
+        content=row["content"],
+        content_sha256=row["content_sha256"],
+        html=row["html"],
+    )

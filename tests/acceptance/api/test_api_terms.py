@@ -75,7 +75,8 @@ async def test_a_draft_is_replaced_published_and_withdrawn(api: Api) -> None:
     )
     assert (published["status"], published["published_by"]) == ("published", "Ben")
     assert published["effective_from"] == published["published_at"]
-    assert whole["texts"][0]["url"] == f"{TERMS}/texts/{whole['texts'][0]['content_sha256']}"
+    sha256 = whole["texts"][0]["content_sha256"]
+    assert whole["texts"][0]["url"] == f"{TERMS}/texts/{sha256}?version={first['id']}"
 
     problem_of(await api.post(VERSIONS, DRAFT), 409, "terms_version_published")
     problem_of(await api.post(f"{at}/publish", {"author": "Ben"}), 409, "terms_version_published")

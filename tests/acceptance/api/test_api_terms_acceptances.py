@@ -102,6 +102,8 @@ async def test_what_is_shown_is_what_is_accepted(api: Api) -> None:
     for name in ("method", "scrolled_to_end", "dwell_ms", "request_id"):
         assert said[name] == example[name]
     assert fits("TermsAcceptance", await api.read(f"{ACCEPTANCES}/{said['id']}")) == said
+    assert said["url"] == item["url"]
+    assert said["url"].endswith(f"?version={published['id']}")
     assert (await api.http.get(said["url"])).status_code == 200
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import httpx
 from starlette.applications import Starlette
@@ -24,8 +25,10 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def at(text: str) -> str:
-    return f"{TERMS}/texts/{sha256(text)}"
+def at(text: str, version: Any = None) -> str:
+    """Return where a text is read; of a version, if there is one."""
+    address = f"{TERMS}/texts/{sha256(text)}"
+    return f"{address}?version={version['id']}" if version else address
 
 
 async def get(api: Api, path: str, **parameters: Any) -> httpx.Response:
@@ -34,8 +37,8 @@ async def get(api: Api, path: str, **parameters: Any) -> httpx.Response:
 
 
 async def test_a_published_text_is_a_page_for_everybody(api: Api) -> None:
-    await require(api, texts=TEXTS)
-    answer = await get(api, at(TEXTS["en"]))
+    version = await require(api, texts=TEXTS)
+    answer = await get(api, at(TEXTS["en"], version))
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == FOR_GOOD
@@ -48,8 +51,8 @@ async def test_a_published_text_is_a_page_for_everybody(api: Api) -> None:
     assert answer.text.startswith("<!doctype html>")
     assert "Five &lt; six &amp; “all”." in answer.text
     assert sha256(TEXTS["en"]) in answer.text
-    assert f'href="{at(TEXTS["de"])}"' in answer.text
-    assert f'href="{at(TEXTS["en"])}?download=1"' in answer.text
+    assert f'href="{at(TEXTS["de"], version)}"' in answer.text
+    assert f'href="{at(TEXTS["en"], version)}&amp;download=1"' in answer.text
 
 
 async def test_a_text_can_be_saved_as_what_was_hashed(api: Api) -> None:
@@ -65,16 +68,16 @@ async def test_a_text_can_be_saved_as_what_was_hashed(api: Api) -> None:
 
 
 async def test_who_has_it_already_is_told_so(api: Api) -> None:
-    await require(api, texts=TEXTS)
-    tag = (await get(api, at(TEXTS["en"]))).headers["etag"]
-    plain = (await get(api, at(TEXTS["en"]), format="markdown")).headers["etag"]
+    here = at(TEXTS["en"], await require(api, texts=TEXTS))
+    tag = (await api.http.get(here)).headers["etag"]
+    plain = (await api.http.get(f"{here}&format=markdown")).headers["etag"]
     assert tag != plain
     for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
-        answer = await api.http.get(at(TEXTS["en"]), headers={"If-None-Match": known})
+        answer = await api.http.get(here, headers={"If-None-Match": known})
         assert (answer.status_code, answer.content) == (304, b"")
         assert answer.headers["etag"] == tag
         assert answer.headers["cache-control"] == FOR_GOOD
-    answer = await api.http.get(at(TEXTS["en"]), headers={"If-None-Match": plain})
+    answer = await api.http.get(here, headers={"If-None-Match": plain})
     assert answer.status_code == 200
 
 
@@ -95,21 +98,55 @@ async def test_a_withdrawn_text_is_still_read_and_a_draft_is_not(api: Api) -> No
     problem_of(await get(api, at(TEXTS["en"]), lang="de"), 422, "field_unknown")
 
 
-async def test_the_same_text_of_two_merchants_is_one_page(api: Api) -> None:
+async def test_the_same_text_of_two_merchants_is_told_apart_by_its_version(api: Api) -> None:
     other = await api.other()
-    await require(api, texts=TEXTS)
-    before = (await get(api, at(TEXTS["en"]))).text
-    await add_document(other, "others", title="Terms of others")
-    await publish(other, "others", texts=TEXTS)
+    ours = await require(api, texts=TEXTS)
+    named = {"version": ours["id"]}
+    before = (await get(api, at(TEXTS["en"]), **named)).text
     assert (await get(api, at(TEXTS["en"]))).text == before
-    assert "Terms of others" not in before
+    assert "<h1>Terms</h1>" in before
+    await add_document(other, "others", title="Terms of others")
+    theirs = await publish(other, "others", version="7.8.9", texts={"en": TEXTS["en"]})
+    assert (await get(api, at(TEXTS["en"]), **named)).text == before
+    page = (await get(api, at(TEXTS["en"]), version=theirs["id"])).text
+    assert "Terms of others" in page
+    assert "7.8.9" in page
+    assert "hreflang" not in page
+    # In the German text it is the only version, and theirs has none.
+    for version in (theirs["id"], str(UUID(int=7)), "x", ours["id"].upper(), ""):
+        answer = await get(api, at(TEXTS["de"]), version=version)
+        problem_of(answer, 404, "terms_text_unknown")
+
+
+async def test_a_hash_that_several_versions_have_tells_of_none_of_them(api: Api) -> None:
+    text = "# Fees\n\nFive.\n"
+    await require(api, texts={"en": text, "de": "# Preise\n"})
+    await add_document(await api.other(), "others", title="Of others")
+    alone = await get(api, at(text))
+    assert "1.0.0" in alone.text
+    assert alone.headers["cache-control"] == "public, no-cache"
+    await publish(api, version="2.0.0", texts={"en": text})
+    answer = await get(api, at(text))
+    assert answer.headers["etag"] != alone.headers["etag"]
+    assert answer.headers["cache-control"] == "public, no-cache"
+    assert answer.headers["content-language"] == "en"
+    assert "<h1>Fees</h1>\n<p>Five.</p>" in answer.text
+    assert f"<dd>{sha256(text)}</dd>" in answer.text
+    assert answer.text.count("<dt>") == 1
+    for told in ("Terms", "1.0.0", "2.0.0", "hreflang", "2026", "?version="):
+        assert told not in answer.text
+    for shape, ending in (("html", "html"), ("markdown", "md")):
+        saved = await get(api, at(text), download="1", format=shape)
+        name = f'attachment; filename="{sha256(text)}.{ending}"'
+        assert saved.headers["content-disposition"] == name
+        assert saved.text == (text if shape == "markdown" else answer.text)
 
 
 async def test_a_page_knows_where_the_application_is_mounted(api: Api) -> None:
-    await require(api, texts=TEXTS)
+    version = await require(api, texts=TEXTS)
     outer = Starlette(routes=[Mount("/shop/pay", app=build_app(api.paykeel))])
     transport = httpx.ASGITransport(app=outer)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as http:
         page = await http.get(f"/shop/pay{at(TEXTS['en'])}")
-        assert f'href="/shop/pay{at(TEXTS["de"])}"' in page.text
-        assert (await http.get(f"/shop/pay{at(TEXTS['de'])}")).status_code == 200
+        assert f'href="/shop/pay{at(TEXTS["de"], version)}"' in page.text
+        assert (await http.get(f"/shop/pay{at(TEXTS['de'], version)}")).status_code == 200

@@ -196,7 +196,7 @@ def test_numbers_are_in_the_order_of_their_parts(
 
 
 def test_a_draft_begins_when_it_is_published() -> None:
-    version = begun(grace_days=7)
+    version = begun("0.9.0", NOW - DAY, grace_days=7)
     assert (version.effective_from, version.grace_until) == (NOW, NOW + 7 * DAY)
     assert version.grace_days is None
     assert begun("0.9.0", NOW - DAY).effective_from == NOW
@@ -227,7 +227,10 @@ def test_a_draft_begins_when_it_says() -> None:
             "terms_effective_order",
         ),
         ({"effective_to": NOW}, InvalidField, "period_empty"),
-        ({"grace_until": NOW - DAY}, InvalidField, "period_empty"),
+        ({"newest": "0.1.0", "grace_until": NOW - DAY}, InvalidField, "period_empty"),
+        # Of the first version there is nothing that grace could extend.
+        ({"grace_days": 0}, InvalidField, "terms_grace_without_earlier"),
+        ({"grace_until": NOW + DAY}, InvalidField, "terms_grace_without_earlier"),
     ],
 )
 def test_what_cannot_be_published_is_refused(

@@ -51,6 +51,7 @@ def test_the_canonical_form_of_itself_is_itself(text: str) -> None:
     [
         *(0, 7, 0x0B, 0x0C, 0x1B, 0x7F, 0x85, 0x2028, 0x2029, 0x202A, 0x202E, 0x2063, 0x2066),
         *(0x2069, 0x206A, 0xD800, 0xDFFF, 0xE000, 0xF8FF, 0xFDD0, 0xFEFF, 0xFFF9, 0xFFFD, 0xFFFE),
+        *(0x115F, 0x1160, 0x200B, 0x2060, 0x3164, 0xFFA0),
         *(0xFFFF, 0x1FFFE, 0xEFFFF, 0xE0001, 0xE0041, 0xF0000, 0x10FFFF),
     ],
 )
@@ -82,7 +83,7 @@ def test_heaps_of_marks_are_refused_before_they_are_put_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", " \t\r\n\u00a0", "\u200b\u200d", "\u0301", "***", "&nbsp;", "-\n-", ">", "#"]
+    "text", ["", "\n", " \t\r\n\u00a0", "\u200c\u200d", "\u0301", "***", "&nbsp;", "-\n-", ">", "#"]
 )
 def test_a_text_without_anything_to_read_is_refused(text: str) -> None:
     assert refusal(text)[0] == "terms_text_empty"
@@ -115,6 +116,9 @@ def test_a_text_is_text(value: object) -> None:
         "Pay with 4111 1111 **1111** 1111.",
         "Pay with 411111111111111&#49;.",
         "Pay with 4111 1111\\\n1111 1111.",
+        "[Pay](https://example.org/?card=4111%201111%201111%201111).",
+        "[Pay](https://example.org/?card=4111+1111+1111+1111).",
+        "<mailto:desk@example.org?body=%34111%31111%31111%31111>",
     ],
 )
 def test_a_card_number_is_refused_however_it_is_marked_up(text: str) -> None:

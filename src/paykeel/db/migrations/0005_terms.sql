@@ -265,7 +265,19 @@ CREATE UNIQUE INDEX terms_imports_once
     ON terms_acceptance (imported_from, imported_ref, merchant_id)
     WHERE imported_ref IS NOT NULL;
 
--- What the gate reads: the last word of a subject on a line of versions.
+-- What the gate reads: when a subject last accepted a version, and when it last took something back
+-- of a line.
+CREATE INDEX terms_acceptance_of_version
+    ON terms_acceptance (buyer_id, version_id, occurred_at DESC, acceptance_id DESC)
+    INCLUDE (merchant_id)
+    WHERE decision = 'accept';
+
+CREATE INDEX terms_acceptance_taken_back
+    ON terms_acceptance (buyer_id, scope_id, occurred_at DESC, acceptance_id DESC)
+    INCLUDE (merchant_id, version_id)
+    WHERE decision = 'withdraw';
+
+-- The last word of a subject on a line of versions.
 CREATE INDEX terms_acceptance_last_word
     ON terms_acceptance (buyer_id, scope_id, occurred_at DESC, acceptance_id DESC)
     INCLUDE (merchant_id, decision, version_id)
