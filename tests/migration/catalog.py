@@ -58,7 +58,7 @@ _QUESTIONS = {
     "rights on columns": """
         SELECT c.relname, t.attname, a.grantee::regrole::text, a.privilege_type, a.is_grantable
         FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid, aclexplode(t.attacl) a
-        WHERE c.relnamespace = 'public'::regnamespace""",
+        WHERE c.relnamespace = 'public'::regnamespace AND NOT t.attisdropped""",
     "rights on functions": """
         SELECT p.oid::regprocedure::text, a.grantee::regrole::text, a.privilege_type
         FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
