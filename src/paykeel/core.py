@@ -179,7 +179,7 @@ class Core:
             refusals=self.refusals,
         )
         self.alerts = AlertService(database, thresholds_of(settings))
-        self.terms = TermsService(database, presentation_ms=settings.terms_presentation_ms)
+        self.terms = TermsService(database, clock, presentation_ms=settings.terms_presentation_ms)
         self.metrics = PaymentMetricsService(database)
         self.sealing = SealingService(
             database,

@@ -10,6 +10,7 @@ import asyncio
 import sys
 from uuid import UUID
 
+from paykeel.clock import SystemClock
 from paykeel.db.pool import Database
 from paykeel.terms import TermsService
 from paykeel.terms.evidence_facts import ClientFacts
@@ -19,7 +20,7 @@ async def accept(url: str, merchant_id: UUID, nonce: str, buyer_id: str, count: 
     """Return how many of the calls stored something; all must give the same acceptances."""
     database = await Database.open(url, size=8, wait_ms_max=60_000, statement_ms_max=15_000)
     try:
-        acceptances = TermsService(database, presentation_ms=60_000).acceptances
+        acceptances = TermsService(database, SystemClock(), presentation_ms=60_000).acceptances
         facts = ClientFacts(ip="203.0.113.9", user_agent="Mozilla/5.0")
         told = await asyncio.gather(
             *(

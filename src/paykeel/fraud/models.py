@@ -7,7 +7,6 @@ nothing alone: rules ask for it.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from paykeel.db.cache import ReadCache
 from paykeel.db.sql import load
 from paykeel.errors import InvalidField, Misconfigured, NotFound, PaykeelError
 from paykeel.fraud.model import LogisticModel, model_of
@@ -33,7 +33,6 @@ log = structlog.get_logger("paykeel.fraud")
 
 AUTHOR_CHARACTERS_MAX = 100
 LISTED_MAX = 1_000
-CACHED_MAX = 10_000
 #: Writers who take the same version number at the same moment try again.
 WRITE_TRIES = 5
 
@@ -86,9 +85,7 @@ class Models:
         """Take the database, and for how long what was read may be trusted."""
         self._database = database
         self._clock = clock
-        self._cache_s = cache_ms / 1000
-        self._cache: dict[UUID, tuple[float, ActiveModel | None]] = {}
-        self._reading: dict[UUID, asyncio.Task[ActiveModel | None]] = {}
+        self._current = ReadCache(self._read, clock.monotonic_s, keep_s=cache_ms / 1000)
 
     async def active(self, merchant_id: UUID) -> LogisticModel | None:
         """Return the model that gives the score, at most the cache's time old; None: it is off."""
@@ -100,16 +97,7 @@ class Models:
 
         A model that is refused gives no score, and that is logged as an error; `check` raises it.
         """
-        cached = self._cache.get(merchant_id)
-        if cached is not None and self._clock.monotonic_s() < cached[0]:
-            return cached[1]
-        # However many ask at this moment, one reads.
-        reading = self._reading.get(merchant_id)
-        if reading is None:
-            reading = asyncio.create_task(self._remember(merchant_id))
-            self._reading[merchant_id] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(merchant_id, None))
-        return await asyncio.shield(reading)
+        return await self._current.get(merchant_id)
 
     async def check(self, merchant_id: UUID) -> ActiveModel | None:
         """Return the model that gives the score, read and checked now.
@@ -123,18 +111,13 @@ class Models:
         model = checked_model(row["document"], row["sha256"])
         return ActiveModel(model, row["model_version"], row["sha256"].hex())
 
-    async def _remember(self, merchant_id: UUID) -> ActiveModel | None:
-        now = self._clock.monotonic_s()
+    async def _read(self, merchant_id: UUID) -> ActiveModel | None:
         try:
-            found = await self.check(merchant_id)
+            return await self.check(merchant_id)
         except Misconfigured as error:
             said = {"merchant": str(merchant_id), "error": error.message}
             log.error("fraud.model_refused", **said)  # noqa: TRY400 - it tells all
-            found = None
-        if len(self._cache) >= CACHED_MAX:
-            self._cache.clear()
-        self._cache[merchant_id] = (now + self._cache_s, found)
-        return found
+            return None
 
     async def register(
         self, model: LogisticModel, figures: Mapping[str, Any], *, merchant_id: UUID, author: str
@@ -218,7 +201,7 @@ class Models:
                 model_version=version,
                 author=author,
             )
-            self._cache.pop(merchant_id, None)
+            self._current.forget(merchant_id)
             if row is not None:
                 return True
             now = await self._database.fetchrow(SQL["active_model"], merchant_id=merchant_id)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from paykeel.db.cache import ReadCache
 from paykeel.db.sql import load
 from paykeel.errors import NotFound, RulesetRefused
 from paykeel.fraud.judge import compile_ruleset
@@ -67,34 +68,19 @@ class ActiveRulesets:
         self._database = database
         self._clock = clock
         self._engine = engine
-        self._cache_s = cache_ms / 1000
         self._otherwise: BuiltIn = otherwise
-        self._cache: dict[UUID, tuple[float, Active]] = {}
-        self._reading: dict[UUID, asyncio.Task[Active]] = {}
+        self._active = ReadCache(self._read, clock.monotonic_s, keep_s=cache_ms / 1000)
         self._compiled: dict[object, CompiledRuleset] = {}
         self._compiling = asyncio.Lock()
         self._complained: dict[UUID, float] = {}
 
     async def active(self, merchant_id: UUID) -> Active:
         """Return what judges this merchant's purchases, at most the cache's time old."""
-        cached = self._cache.get(merchant_id)
-        if cached is not None and self._clock.monotonic_s() < cached[0]:
-            return cached[1]
-        # However many ask at this moment, one reads.
-        reading = self._reading.get(merchant_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(merchant_id))
-            self._reading[merchant_id] = reading
-            reading.add_done_callback(lambda done: self._read_ended(merchant_id, done))
-        return await asyncio.shield(reading)
+        return await self._active.get(merchant_id)
 
     def forget(self, merchant_id: UUID) -> None:
         """Read again when next asked: this process has changed what is in force."""
-        self._reading.pop(merchant_id, None)
-        cached = self._cache.get(merchant_id)
-        if cached is not None:
-            # What it says may still have to stand in for what does not compile.
-            self._cache[merchant_id] = (0, cached[1])
+        self._active.forget(merchant_id)
 
     async def compiled(self, merchant_id: UUID, version: Version, members: Any) -> CompiledRuleset:
         """Return a stored version, compiled; what was compiled once is kept.
@@ -157,20 +143,12 @@ class ActiveRulesets:
         active = Active(*live, shadow, shadow_sha256, tuple(unusable.values()))
         if unusable:
             self._complain(merchant_id, now, active)
-        if len(self._cache) >= CACHED_MAX:
-            self._cache.clear()
-        self._cache[merchant_id] = (now + self._cache_s, active)
         return active
-
-    def _read_ended(self, merchant_id: UUID, done: asyncio.Task[Active]) -> None:
-        # Another one may have begun since, because something was put into force.
-        if self._reading.get(merchant_id) is done:
-            del self._reading[merchant_id]
 
     async def _instead(self, merchant_id: UUID, *, broken: bool) -> tuple[CompiledRuleset, bytes]:
         """Return what judges where nothing is active, or in place of what does not compile."""
-        if broken and merchant_id in self._cache:
-            last = self._cache[merchant_id][1]
+        last = self._active.last(merchant_id)
+        if broken and last is not None:
             return last.live, last.live_sha256
         # Whoever has activated rules wants some, whatever this installation does by itself.
         live = await self.built_in("default" if broken else self._otherwise)

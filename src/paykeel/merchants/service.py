@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from paykeel.clock import new_id
+from paykeel.db.cache import ReadCache
 from paykeel.db.sql import load
 from paykeel.errors import InvalidField, NotFound, Refused
 from paykeel.merchants.limits import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 SQL = load("paykeel.merchants")
 NAME_CHARACTERS_MAX = 200
-CACHED_MAX = 10_000
 #: All limits that a merchant ever had; they are read whenever the merchant is.
 LIMIT_ROWS_MAX = 2_000
 RATE_ROWS_MAX = 10_000
@@ -59,9 +58,7 @@ class MerchantService:
         """Take the database, and for how long a merchant that was read may be trusted."""
         self._database = database
         self._clock = clock
-        self._cache_s = cache_ms / 1000
-        self._cache: dict[UUID, tuple[float, Merchant]] = {}
-        self._reading: dict[UUID, asyncio.Task[Merchant]] = {}
+        self._merchants = ReadCache(self._read, clock.monotonic_s, keep_s=cache_ms / 1000)
 
     async def create(
         self, name: str, mode: str = "test", reference_currency: str = REFERENCE_CURRENCY
@@ -95,21 +92,11 @@ class MerchantService:
         Raises:
             NotFound: There is none such.
         """
-        cached = self._cache.get(merchant_id)
-        now = self._clock.monotonic_s()
-        if cached is not None and now < cached[0]:
-            return cached[1]
-        # However many ask at this moment, one reads.
-        reading = self._reading.get(merchant_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(merchant_id))
-            self._reading[merchant_id] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(merchant_id, None))
-        return await asyncio.shield(reading)
+        return await self._merchants.get(merchant_id)
 
     async def _read(self, merchant_id: UUID) -> Merchant:
         """Read a merchant with its limits and rates."""
-        now, at = self._clock.monotonic_s(), self._database.now()
+        at = self._database.now()
         row = await self._database.fetchrow(
             SQL["get_merchant"],
             merchant_id=merchant_id,
@@ -126,11 +113,7 @@ class MerchantService:
             rates.setdefault(one["currency"], []).append(Rate(one["effective_on"], one["rate"]))
         for held in rates.values():
             held.sort(key=lambda rate: rate.effective_on, reverse=True)
-        merchant = Merchant(**values, limits=limits, rates=rates, read_at=at)
-        if len(self._cache) >= CACHED_MAX:
-            self._cache.clear()
-        self._cache[merchant_id] = (now + self._cache_s, merchant)
-        return merchant
+        return Merchant(**values, limits=limits, rates=rates, read_at=at)
 
     async def list(self, after: UUID | None = None, rows_max: int = 100) -> list[Merchant]:
         """Return a page of merchants, oldest first, without their limits."""
@@ -144,7 +127,7 @@ class MerchantService:
         row = await self._database.fetchrow(
             SQL["set_merchant_status"], merchant_id=merchant_id, status=status
         )
-        self._cache.pop(merchant_id, None)
+        self._merchants.forget(merchant_id)
         if row is None:
             raise NotFound("There is no such merchant.")
 
@@ -201,7 +184,7 @@ class MerchantService:
             created_at=now,
             rows_max=LIMIT_ROWS_MAX,
         )
-        self._cache.pop(merchant_id, None)
+        self._merchants.forget(merchant_id)
         if row is None:
             raise Refused(
                 f"A merchant has at most {LIMIT_ROWS_MAX} limits in all its time.",
@@ -231,7 +214,7 @@ class MerchantService:
         row = await self._database.fetchrow(
             SQL["set_reference_currency"], merchant_id=merchant_id, currency=currency
         )
-        self._cache.pop(merchant_id, None)
+        self._merchants.forget(merchant_id)
         merchant = await self.get(merchant_id)
         if row is None and merchant.reference_currency != currency:
             raise Refused(
@@ -317,7 +300,7 @@ class MerchantService:
             rates=[one.rate for one in rates],
             author=author,
         )
-        self._cache.pop(merchant.merchant_id, None)
+        self._merchants.forget(merchant.merchant_id)
         return len(rows)
 
     def _today(self) -> date:

@@ -123,7 +123,7 @@ opened AS (
     -- In the order of the keys, so that two batches that share keys never wait for each other.
     ORDER BY i.idempotency_key
     ON CONFLICT (idempotency_key, merchant_id) DO NOTHING
-    RETURNING payment_id
+    RETURNING payment_id, warnings
 ),
 -- "IS TRUE" keeps it a look-up in a hash table, where a join of two lists would be quadratic.
 fresh AS MATERIALIZED (
@@ -270,9 +270,7 @@ SELECT
     (i.payment_id IN (SELECT o.payment_id FROM opened o)) IS TRUE AS opened,
     (SELECT t.missing FROM told t WHERE t.payment_id = i.payment_id) AS terms_missing,
     m.terms_revision <> i.terms_revision AS terms_stale,
-    CASE WHEN i.status <> 'blocked' THEN
-        (SELECT t.warnings FROM told t WHERE t.payment_id = i.payment_id)
-    END AS warnings,
+    (SELECT o.warnings FROM opened o WHERE o.payment_id = i.payment_id) AS warnings,
     clock_timestamp() AS database_now
 FROM input i
 JOIN merchants m ON m.merchant_id = :merchant_id;

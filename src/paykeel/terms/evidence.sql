@@ -67,11 +67,13 @@ LIMIT :rows_max::integer;
 SELECT
     v.merchant_id, v.version_id, v.document_id, v.scope_id, v.version, v.change,
     v.requires_reacceptance, v.reaccept_after_days, v.effective_from, v.effective_to,
-    v.grace_until, v.summary, v.status, v.version_sha256, v.author, v.created_at, v.published_by,
-    v.published_at, v.withdrawn_by, v.withdrawn_at, v.withdrawn_because,
+    v.grace_until, v.grace_days, v.summary, v.status, v.version_sha256, v.author, v.created_at,
+    v.published_by, v.published_at, v.withdrawn_by, v.withdrawn_at, v.withdrawn_because,
     d.key, d.purpose, d.required, d.title, d.author AS document_author,
     d.created_at AS document_created_at,
-    s.document_id AS scope_document_id, s.buyer_role, s.jurisdiction, s.product, s.channel
+    s.document_id AS scope_document_id,
+    coalesce(s.buyer_role, '*') AS buyer_role, coalesce(s.jurisdiction, '*') AS jurisdiction,
+    coalesce(s.product, '*') AS product, coalesce(s.channel, '*') AS channel
 FROM terms_versions v
 LEFT JOIN terms_documents d ON d.merchant_id = v.merchant_id AND d.document_id = v.document_id
 LEFT JOIN terms_scopes s ON s.merchant_id = v.merchant_id AND s.scope_id = v.scope_id

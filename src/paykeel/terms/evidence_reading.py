@@ -15,15 +15,8 @@ from paykeel.sealing.chain import NO_ID
 from paykeel.sealing.service import read_kinds
 from paykeel.sealing.tables import TERMS, SealedTable
 from paykeel.terms.digests import version_sha256
-from paykeel.terms.model import (
-    Purpose,
-    TermsDocument,
-    TermsScope,
-    TermsText,
-    TermsVersion,
-    VersionStatus,
-)
 from paykeel.terms.proving import PRESENTATIONS, Personal, Published
+from paykeel.terms.stored import document_beside_version, text_from_row, version_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +26,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from paykeel.db.pool import Database
+    from paykeel.terms.model import TermsDocument, TermsText, TermsVersion
 
 SQL = load("paykeel.terms", "evidence.sql")
 VERSIONS_PAGE = 500
@@ -175,33 +169,9 @@ def _canonical(document: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
 
 
 def _version(row: asyncpg.Record, texts: Sequence[asyncpg.Record]) -> StoredVersion:
-    merchant_id = row["merchant_id"]
-    document = None
-    if row["key"] is not None:
-        document = TermsDocument(
-            merchant_id=merchant_id,
-            document_id=row["document_id"],
-            key=row["key"],
-            purpose=Purpose(row["purpose"]),
-            required=row["required"],
-            title=row["title"],
-            author=row["document_author"],
-            created_at=row["document_created_at"],
-        )
-    scope = TermsScope()
-    if row["scope_document_id"] is not None:
-        scope = TermsScope(row["buyer_role"], row["jurisdiction"], row["product"], row["channel"])
-    values: dict[str, Any] = {
-        name: row[name]
-        for name in (
-            "version_id", "document_id", "scope_id", "version", "change", "requires_reacceptance",
-            "reaccept_after_days", "effective_from", "effective_to", "grace_until", "summary",
-            "version_sha256", "author", "created_at", "published_by", "published_at",
-            "withdrawn_by", "withdrawn_at", "withdrawn_because",
-        )
-    }  # fmt: skip
-    version = TermsVersion(
-        merchant_id=merchant_id, scope=scope, status=VersionStatus(row["status"]), **values
+    return StoredVersion(
+        version_from_row(row),
+        None if row["key"] is None else document_beside_version(row),
+        row["scope_document_id"],
+        tuple(map(text_from_row, texts)),
     )
-    found = tuple(TermsText(**text) for text in texts)
-    return StoredVersion(version, document, row["scope_document_id"], found)

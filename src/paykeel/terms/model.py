@@ -226,23 +226,19 @@ class Catalogue:
         The most specific line that has a version in force wins. Documents that are not required
         are left out.
         """
-        found = (
-            requirement_of(line, at)
-            for line in self.in_force(context, at)
-            if line.document.required
-        )
-        return tuple(one for one in found if one is not None)
+        return tuple(one for one in self.in_force(context, at) if one.document.required)
 
-    def in_force(self, context: TermsScope, at: datetime) -> tuple[Line, ...]:
-        """Return the line that holds for this context, for each document that has one."""
-        best: dict[str, Line] = {}
+    def in_force(self, context: TermsScope, at: datetime) -> tuple[Requirement, ...]:
+        """Return what holds in this context at an instant, needed for a purchase or not."""
+        best: dict[str, tuple[int, Requirement]] = {}
         for line in self.lines:
-            if not line.scope.covers(context) or current_of(line.versions, at) is None:
+            if not line.scope.covers(context):
                 continue
+            found, weight = requirement_of(line, at), line.scope.weight
             held = best.get(line.document.key)
-            if held is None or held.scope.weight < line.scope.weight:
-                best[line.document.key] = line
-        return tuple(best[key] for key in sorted(best))
+            if found is not None and (held is None or held[0] < weight):
+                best[line.document.key] = weight, found
+        return tuple(best[key][1] for key in sorted(best))
 
 
 def current_of(versions: Sequence[TermsVersion], at: datetime) -> TermsVersion | None:

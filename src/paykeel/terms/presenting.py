@@ -25,7 +25,7 @@ from paykeel.terms.acceptance import (
     standing_of,
 )
 from paykeel.terms.locales import choose
-from paykeel.terms.model import TermsDecision, requirement_of
+from paykeel.terms.model import TermsDecision
 from paykeel.terms.wording import Wording, wording
 
 if TYPE_CHECKING:
@@ -113,17 +113,9 @@ class Presenter:
     async def status(self, merchant_id: UUID, buyer_id: str, context: TermsScope) -> list[Standing]:
         """Return where a subject stands with each document in force, by the document's key."""
         catalogue = await self._catalogue(merchant_id)
-        at = await self._now()
-        found = (requirement_of(line, at) for line in catalogue.in_force(context, at))
-        requirements = [one for one in found if one is not None]
-        return await self._standings(merchant_id, buyer_id, requirements, at)
-
-    async def _now(self) -> datetime:
-        """Ask the database: by a clock that is a little behind it, nothing new is in force yet."""
-        row = await self._database.fetchrow(SQL["database_now"])
-        assert row is not None, "it is always one row"  # noqa: S101 - for the type checker
-        now: datetime = row["now"]
-        return now
+        # Asked for after the reading, which tells the time: what has just begun is in force.
+        at = self._database.now()
+        return await self._standings(merchant_id, buyer_id, catalogue.in_force(context, at), at)
 
     async def _asked_for(self, merchant_id: UUID, asked: Asked) -> list[Standing]:
         """Return what is to be shown: the documents that were named, or all that is missing."""

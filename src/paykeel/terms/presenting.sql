@@ -1,7 +1,3 @@
--- name: database_now
--- What time it is by the database's clock; always one row.
-SELECT clock_timestamp() AS now;
-
 -- name: available_texts
 -- The languages of versions; no row: none of these versions is the merchant's, or has a text.
 SELECT t.version_id, t.locale, t.is_authoritative

@@ -6,10 +6,10 @@ SELECT
     d.document_id, d.key, d.purpose, d.required, d.title, d.author AS document_author,
     d.created_at AS document_created_at,
     s.buyer_role, s.jurisdiction, s.product, s.channel,
-    v.scope_id, v.version_id, v.version, v.change, v.requires_reacceptance, v.reaccept_after_days,
-    v.effective_from, v.effective_to, v.grace_until, v.summary, v.version_sha256, v.author,
-    v.created_at, v.status, v.published_by, v.published_at, v.withdrawn_by, v.withdrawn_at,
-    v.withdrawn_because
+    v.merchant_id, v.scope_id, v.version_id, v.version, v.change, v.requires_reacceptance,
+    v.reaccept_after_days, v.effective_from, v.effective_to, v.grace_until, v.grace_days, v.summary,
+    v.version_sha256, v.author, v.created_at, v.status, v.published_by, v.published_at,
+    v.withdrawn_by, v.withdrawn_at, v.withdrawn_because
 FROM merchants m
 LEFT JOIN (
     terms_versions v

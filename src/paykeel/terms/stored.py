@@ -6,7 +6,7 @@ Each function runs on a connection that the caller holds.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from paykeel.clock import new_id
@@ -37,6 +37,7 @@ SQL = load("paykeel.terms", "documents.sql")
 LINES_MAX = 200
 
 _SCOPE = ("buyer_role", "jurisdiction", "product", "channel")
+_VERSION = tuple(f.name for f in fields(TermsVersion) if f.name not in ("scope", "status"))
 _NOT_PUBLIC = {*_SCOPE, "other_locales", "other_sha256s", "is_shared", "shared_locale"}
 
 
@@ -233,11 +234,24 @@ def document_from_row(row: asyncpg.Record) -> TermsDocument:
     return TermsDocument(**{**row, "purpose": Purpose(row["purpose"])})
 
 
+def document_beside_version(row: asyncpg.Record) -> TermsDocument:
+    """Make the document of a version's row, where names that both have say whose they are."""
+    values = {
+        name: row[name] for name in ("merchant_id", "document_id", "key", "required", "title")
+    }
+    return TermsDocument(
+        **values,
+        purpose=Purpose(row["purpose"]),
+        author=row["document_author"],
+        created_at=row["document_created_at"],
+    )
+
+
 def version_from_row(row: asyncpg.Record) -> TermsVersion:
-    """Make a version of a row that has the parts of its scope, too."""
-    values = {name: value for name, value in row.items() if name not in _SCOPE}
+    """Make a version of a row that has the parts of its scope, too, and perhaps more."""
+    values = {name: row[name] for name in _VERSION}
     status = VersionStatus(row["status"])
-    return TermsVersion(**{**values, "scope": scope_from_row(row), "status": status})
+    return TermsVersion(**values, scope=scope_from_row(row), status=status)
 
 
 def scope_from_row(row: asyncpg.Record) -> TermsScope:

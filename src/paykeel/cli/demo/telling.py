@@ -85,7 +85,7 @@ def show_end(out: Output, show: Show, data_dir: Path | None, *, ok: bool) -> Non
 
 _NEXT = """\
   paykeel merchants create "My shop"                  # the embedded server starts by itself
-  paykeel merchants rates import {rates}              # without a rate, a person must look
+  paykeel merchants rates import {rates}   # without a rate, a person must look
   paykeel purchase --from {orders}
   paykeel payments list && paykeel audit && paykeel doctor
 
