@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paykeel import Paykeel, Signals
+from paykeel.db.sql import load
 from paykeel.fraud.ruleset import Aggregate, Outcome, Velocity
 from paykeel.fraud.velocity import Tally, value_of
 from paykeel.payments.model import PurchaseRequest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from paykeel.merchants import Merchant
     from tests.servers import Urls
 
+LOOK = load("paykeel.fraud")["look"]
 RULESET: dict[str, Any] = {
     "ruleset": "several",
     "velocities": {
@@ -128,6 +130,49 @@ async def test_what_no_window_reaches_is_purged(urls: Urls, admin: asyncpg.Conne
         assert await paykeel.fraud.purge() == 0
         left = await admin.fetch("SELECT DISTINCT outcome FROM velocity_entries")
         assert [row["outcome"] for row in left] == ["attempted"]
+
+
+async def test_a_window_reads_every_day_that_it_reaches_into_and_no_more_than_its_cap(
+    urls: Urls, admin: asyncpg.Connection
+) -> None:
+    async with Paykeel.open(settings_for(urls)) as paykeel:
+        merchant = await paykeel.merchants.create("Harbour Market")
+        await admin.execute(
+            "INSERT INTO velocity_entries"
+            " (merchant_id, key, outcome, occurred_at, payment_id, amount_ref)"
+            # One entry every eight hours, from now to 33 days ago: some at each side of midnight.
+            " SELECT $1, 7, 'attempted', now() - n * interval '8 h',"
+            " gen_random_uuid(), n FROM generate_series(0, 99) AS n",
+            merchant.merchant_id,
+        )
+        # Seconds back, rows at most, and the first alone; then which entries that must be.
+        wanted = [
+            (30 * 86_400, 1_000, False, range(90)),
+            (30 * 86_400, 20, False, range(20)),
+            (30 * 86_400, 4, False, range(4)),
+            (30 * 86_400, 1, True, [89]),
+            (100_000, 1_000, False, range(4)),
+            (100_000, 1, True, [3]),
+            (3_600, 1_000, False, [0]),
+        ]
+        rows = await paykeel.database.fetch(
+            LOOK,
+            merchant_id=merchant.merchant_id,
+            keys=[7] * len(wanted),
+            outcomes=["attempted"] * len(wanted),
+            windows_s=[one[0] for one in wanted],
+            rows_max=[one[1] for one in wanted],
+            of_kinds=[None] * len(wanted),
+            oldest=[one[2] for one in wanted],
+            profile_keys=[],
+            idempotency_keys=[],
+        )
+        found = {row["number"]: row for row in rows if row["what"] == "window"}
+        for number, (_, _, _, entries) in enumerate(wanted, 1):
+            row = found[number]
+            assert (row["count"], row["total"]) == (len(entries), sum(entries))
+            assert row["last_at"] - row["first_at"] == timedelta(hours=8) * (len(entries) - 1)
+            assert row["highest"] == max(entries)
 
 
 def test_an_empty_window_says_nothing_of_the_largest() -> None:

@@ -1025,6 +1025,7 @@ CREATE TABLE public.velocity_entries (
     occurred_at timestamp with time zone NOT NULL,
     payment_id uuid NOT NULL,
     amount_ref bigint,
+    day date GENERATED ALWAYS AS (((occurred_at AT TIME ZONE 'UTC'::text))::date) STORED NOT NULL,
     CONSTRAINT velocity_entries_outcome_check CHECK ((outcome = ANY (ARRAY['attempted'::text,
         'succeeded'::text, 'declined'::text, 'refunded'::text, 'disputed'::text])))
 );
@@ -1280,7 +1281,7 @@ ALTER TABLE ONLY public.velocity_attempts
 -- CONSTRAINT velocity_entries velocity_entries_pkey
 
 ALTER TABLE ONLY public.velocity_entries
-    ADD CONSTRAINT velocity_entries_pkey PRIMARY KEY (merchant_id, key, outcome, occurred_at,
+    ADD CONSTRAINT velocity_entries_pkey PRIMARY KEY (merchant_id, day, key, outcome, occurred_at,
         payment_id);
 
 -- CONSTRAINT velocity_profiles velocity_profiles_pkey

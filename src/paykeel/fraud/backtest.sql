@@ -69,38 +69,55 @@ FROM unnest(
     payment_id, at, key, outcome, window_s, rows_max, of_kind, oldest, number)
 CROSS JOIN LATERAL (
     SELECT
+        w.at - make_interval(secs => w.window_s) AS since,
+        (w.at AT TIME ZONE 'UTC')::date AS last_day,
+        ((w.at - make_interval(secs => w.window_s)) AT TIME ZONE 'UTC')::date AS first_day
+) t
+CROSS JOIN LATERAL (
+    SELECT
         min(r.occurred_at) AS first_at, max(r.occurred_at) AS last_at, count(*) AS count,
         sum(r.amount_ref) AS total, max(r.amount_ref) AS highest,
         count(*) FILTER (WHERE r.amount_ref IS NULL) AS unknown,
         CASE WHEN w.of_kind IS NOT NULL THEN (
             array_agg(DISTINCT r.other) FILTER (WHERE r.other IS NOT NULL)) END AS others
     FROM (
-        SELECT n.occurred_at, n.amount_ref, n.other
+        SELECT n.occurred_at, n.amount_ref, (
+            SELECT a.keys[array_position(a.kinds, w.of_kind)]
+            FROM velocity_attempts a
+            WHERE w.of_kind IS NOT NULL
+                AND a.merchant_id = :merchant_id AND a.payment_id = n.payment_id
+        ) AS other
         FROM (
-            SELECT e.occurred_at, e.amount_ref, (
-                SELECT a.keys[array_position(a.kinds, w.of_kind)]
-                FROM velocity_attempts a
-                WHERE w.of_kind IS NOT NULL
-                    AND a.merchant_id = :merchant_id AND a.payment_id = e.payment_id
-            ) AS other
-            FROM velocity_entries e
-            WHERE NOT w.oldest
-                AND e.merchant_id = :merchant_id::uuid AND e.key = w.key AND e.outcome = w.outcome
-                AND e.occurred_at > w.at - make_interval(secs => w.window_s)
-                AND (e.occurred_at, e.payment_id) < (w.at, w.payment_id)
-            ORDER BY e.occurred_at DESC, e.payment_id DESC
+            -- Day by day from the newest: it ends with the row that fills the cap.
+            SELECT e.occurred_at, e.amount_ref, e.payment_id
+            FROM generate_series(0, t.last_day - t.first_day) AS ago (days)
+            CROSS JOIN LATERAL (
+                SELECT v.occurred_at, v.amount_ref, v.payment_id
+                FROM velocity_entries v
+                WHERE NOT w.oldest
+                    AND v.merchant_id = :merchant_id::uuid AND v.day = t.last_day - ago.days
+                    AND v.key = w.key AND v.outcome = w.outcome AND v.occurred_at > t.since
+                    AND (v.occurred_at, v.payment_id) < (w.at, w.payment_id)
+                ORDER BY v.occurred_at DESC, v.payment_id DESC
+                LIMIT w.rows_max
+            ) e
             LIMIT w.rows_max
         ) n
         UNION ALL
         SELECT o.occurred_at, o.amount_ref, NULL
         FROM (
             SELECT e.occurred_at, e.amount_ref
-            FROM velocity_entries e
-            WHERE w.oldest
-                AND e.merchant_id = :merchant_id AND e.key = w.key AND e.outcome = w.outcome
-                AND e.occurred_at > w.at - make_interval(secs => w.window_s)
-                AND (e.occurred_at, e.payment_id) < (w.at, w.payment_id)
-            ORDER BY e.occurred_at, e.payment_id
+            FROM generate_series(0, t.last_day - t.first_day) AS later (days)
+            CROSS JOIN LATERAL (
+                SELECT v.occurred_at, v.amount_ref
+                FROM velocity_entries v
+                WHERE w.oldest
+                    AND v.merchant_id = :merchant_id AND v.day = t.first_day + later.days
+                    AND v.key = w.key AND v.outcome = w.outcome AND v.occurred_at > t.since
+                    AND (v.occurred_at, v.payment_id) < (w.at, w.payment_id)
+                ORDER BY v.occurred_at, v.payment_id
+                LIMIT 1
+            ) e
             LIMIT 1
         ) o
     ) r

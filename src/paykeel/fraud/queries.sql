@@ -20,12 +20,16 @@ WITH now AS MATERIALIZED (SELECT clock_timestamp() AS at),
 -- merchant's rows.
 windows AS MATERIALIZED (
     SELECT
-        :merchant_id::uuid AS merchant_id, u.number, u.key, u.outcome, u.window_s, u.rows_max,
-        u.of_kind, u.oldest
+        :merchant_id::uuid AS merchant_id, u.number, u.key, u.outcome, u.rows_max, u.of_kind,
+        u.oldest, s.since, (s.since AT TIME ZONE 'UTC')::date AS first_day,
+        -- What was written before the clock was set back by less than an hour counts, too.
+        ((n.at + interval '1 hour') AT TIME ZONE 'UTC')::date AS last_day
     FROM unnest(
         :keys::bigint[], :outcomes::text[], :windows_s::integer[], :rows_max::integer[],
         :of_kinds::text[], :oldest::boolean[]
     ) WITH ORDINALITY AS u (key, outcome, window_s, rows_max, of_kind, oldest, number)
+    CROSS JOIN now n
+    CROSS JOIN LATERAL (SELECT n.at - make_interval(secs => u.window_s) AS since) s
 ),
 wanted AS MATERIALIZED (
     SELECT :merchant_id AS merchant_id, u.key FROM unnest(:profile_keys::bigint[]) AS u (key)
@@ -44,7 +48,6 @@ SELECT
     'window', w.number, w.key, NULL, s.first_at, s.last_at, s.count, s.total, s.highest, s.unknown,
     0, 0, s.others
 FROM windows w
-CROSS JOIN now n
 CROSS JOIN LATERAL (
     SELECT
         min(r.occurred_at) AS first_at, max(r.occurred_at) AS last_at, count(*) AS count,
@@ -53,17 +56,27 @@ CROSS JOIN LATERAL (
         CASE WHEN w.of_kind IS NOT NULL THEN (
             array_agg(DISTINCT r.other) FILTER (WHERE r.other IS NOT NULL)) END AS others
     FROM (
-        SELECT e.occurred_at, e.amount_ref, (
+        SELECT x.occurred_at, x.amount_ref, (
             SELECT a.keys[array_position(a.kinds, w.of_kind)]
             FROM velocity_attempts a
             WHERE w.of_kind IS NOT NULL
-                AND a.merchant_id = w.merchant_id AND a.payment_id = e.payment_id
+                AND a.merchant_id = w.merchant_id AND a.payment_id = x.payment_id
         ) AS other
-        FROM velocity_entries e
-        WHERE e.merchant_id = w.merchant_id AND e.key = w.key AND e.outcome = w.outcome
-            AND e.occurred_at > n.at - make_interval(secs => w.window_s)
-        ORDER BY e.occurred_at DESC, e.payment_id DESC
-        LIMIT w.rows_max
+        FROM (
+            -- Day by day from the newest: it ends with the row that fills the cap.
+            SELECT e.occurred_at, e.amount_ref, e.payment_id
+            FROM generate_series(0, w.last_day - w.first_day) AS ago (days)
+            CROSS JOIN LATERAL (
+                SELECT v.occurred_at, v.amount_ref, v.payment_id
+                FROM velocity_entries v
+                WHERE v.merchant_id = w.merchant_id AND v.day = w.last_day - ago.days
+                    AND v.key = w.key AND v.outcome = w.outcome AND v.occurred_at > w.since
+                ORDER BY v.occurred_at DESC, v.payment_id DESC
+                LIMIT w.rows_max
+            ) e
+            LIMIT w.rows_max
+        ) x
+        OFFSET 0
     ) r
 ) s
 WHERE NOT w.oldest
@@ -72,13 +85,17 @@ SELECT
     'window', w.number, w.key, NULL, s.occurred_at, s.occurred_at, 1, s.amount_ref, s.amount_ref, 0,
     0, 0, NULL
 FROM windows w
-CROSS JOIN now n
 CROSS JOIN LATERAL (
     SELECT e.occurred_at, e.amount_ref
-    FROM velocity_entries e
-    WHERE e.merchant_id = w.merchant_id AND e.key = w.key AND e.outcome = w.outcome
-        AND e.occurred_at > n.at - make_interval(secs => w.window_s)
-    ORDER BY e.occurred_at, e.payment_id
+    FROM generate_series(0, w.last_day - w.first_day) AS later (days)
+    CROSS JOIN LATERAL (
+        SELECT v.occurred_at, v.amount_ref
+        FROM velocity_entries v
+        WHERE v.merchant_id = w.merchant_id AND v.day = w.first_day + later.days
+            AND v.key = w.key AND v.outcome = w.outcome AND v.occurred_at > w.since
+        ORDER BY v.occurred_at, v.payment_id
+        LIMIT 1
+    ) e
     LIMIT 1
 ) s
 WHERE w.oldest
@@ -111,13 +128,14 @@ WHERE l.payment_id = :payment_id::uuid AND l.merchant_id = :merchant_id::uuid;
 -- Removes what no window reaches back to any more, a bounded batch; no row: nothing was due. It
 -- reads across merchants, off the hot path.
 WITH due AS MATERIALIZED (
-    SELECT e.merchant_id, e.key, e.outcome, e.occurred_at, e.payment_id
+    SELECT e.merchant_id, e.day, e.key, e.outcome, e.occurred_at, e.payment_id
     FROM velocity_entries e
     WHERE e.occurred_at < now() - make_interval(days => :days::integer)
     LIMIT :rows_max::integer
 )
 DELETE FROM velocity_entries e
 USING due
-WHERE e.merchant_id = due.merchant_id AND e.key = due.key AND e.outcome = due.outcome
-    AND e.occurred_at = due.occurred_at AND e.payment_id = due.payment_id
+WHERE e.merchant_id = due.merchant_id AND e.day = due.day AND e.key = due.key
+    AND e.outcome = due.outcome AND e.occurred_at = due.occurred_at
+    AND e.payment_id = due.payment_id
 RETURNING e.key;

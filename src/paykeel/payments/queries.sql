@@ -123,7 +123,7 @@ entered AS (
     )
     SELECT e.merchant_id, e.key, e.outcome, e.occurred_at, e.payment_id, e.amount_ref
     FROM ended e
-    ON CONFLICT (merchant_id, key, outcome, occurred_at, payment_id) DO NOTHING
+    ON CONFLICT (merchant_id, day, key, outcome, occurred_at, payment_id) DO NOTHING
 ),
 profiled AS (
     INSERT INTO velocity_profiles AS v (
