@@ -38,6 +38,8 @@ from paykeel.metrics import PaymentMetricsService
 from paykeel.payments.audit import Auditor
 from paykeel.payments.reviews import ReviewService
 from paykeel.payments.service import PaymentService
+from paykeel.refunds.policies import RefundPolicyService
+from paykeel.refunds.service import RefundService
 from paykeel.sealing import KeyKeeper, SealingService
 from paykeel.settings import Settings
 from paykeel.terms import TermsService
@@ -180,6 +182,7 @@ class Core:
         )
         self.alerts = AlertService(database, thresholds_of(settings))
         self.terms = TermsService(database, clock, presentation_ms=settings.terms_presentation_ms)
+        self.refund_policies = RefundPolicyService(database, clock)
         self.metrics = PaymentMetricsService(database)
         self.sealing = SealingService(
             database,
@@ -196,10 +199,12 @@ class Core:
             merchants=self.merchants,
             fraud=self.fraud,
             terms=self.terms,
+            policies=self.refund_policies,
             idempotency=self.idempotency,
             hook=completion_hook,
         )
         self.reviews = ReviewService(self.payments.resources)
+        self.refunds = RefundService(self.payments.resources, self.refund_policies)
 
     @classmethod
     @asynccontextmanager

@@ -7,7 +7,8 @@
     │   ├── InvalidField              <per field>     the caller: change that field
     │   │   └── CardNumberRefused     card_number_refused
     │   ├── InvalidIdempotencyKey     idempotency_key_missing | idempotency_key_malformed
-    │   └── RulesetRefused            ruleset_refused
+    │   ├── RulesetRefused            ruleset_refused
+    │   └── RefundPolicyRefused       refund_policy_refused
     ├── Refused                       refused         the caller: another state or right is needed
     │   ├── Unauthenticated           unauthenticated
     │   ├── Forbidden                 forbidden
@@ -75,6 +76,12 @@ class RulesetRefused(InvalidInput):
     """The ruleset has mistakes; each is listed with its code and its place."""
 
     code = "ruleset_refused"
+
+
+class RefundPolicyRefused(InvalidInput):
+    """The refund policy has mistakes; each is listed with its code and its place."""
+
+    code = "refund_policy_refused"
 
 
 class CardNumberRefused(InvalidField):

@@ -78,7 +78,7 @@ def test_the_demonstration_proves_what_it_says(temporary: Path) -> None:
     report = done.json
     assert report["ok"]
     assert {check["name"]: check["found"] for check in report["checks"] if not check["ok"]} == {}
-    assert len(report["checks"]) == 8
+    assert len(report["checks"]) == 9
 
     first, second = report["first_run"], report["second_run"]
     assert (first["lines"], first["answered"], first["rejected"]) == (1_000, 976, 24)
@@ -91,12 +91,16 @@ def test_the_demonstration_proves_what_it_says(temporary: Path) -> None:
     counts = dict.fromkeys(("succeeded", "failed", "authorized", "requires_action"), 0)
     for group in report["payments"]:
         counts[group["status"]] += group["count"]
-    assert sum(counts.values()) == 938
+    # And the one of which a refund is refused.
+    assert sum(counts.values()) == 938 + 1
     assert counts["requires_action"] == 14
     assert {line["currency"] for line in report["books"]} >= {"EUR", "USD", "GBP", "JPY", "KWD"}
     assert all(line["captured_here"] == line["captured_at_gateway"] for line in report["books"])
     assert report["audit"]["differences"] == []
-    assert report["audit"]["payments"] == 938
+    assert report["audit"]["payments"] == 938 + 1
+    refunds = report["refunds"]
+    assert refunds["parts_total"] == refunds["policy_total"] > 0
+    assert (refunds["approved"], refunds["declined"]) == ("succeeded", "failed")
 
     assert list(temporary.iterdir()) == []
     assert left_running(temporary) == []

@@ -42,6 +42,7 @@ PAGES = (
     *(ROOT / "docs" / name for name in ("index.md", "reference/settings.md")),
     *(ROOT / "docs" / "explanation").glob("one-purchase.md"),
     *(ROOT / "docs" / "explanation").glob("terms.md"),
+    *(ROOT / "docs" / "explanation").glob("refunds.md"),
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
     *sorted((ROOT / "docs" / "decisions").glob("*.md")),
 )

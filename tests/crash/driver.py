@@ -18,6 +18,8 @@ from paykeel import (
     log,
 )
 from paykeel.gateways.placeholder import PlaceholderGateway, PlaceholderOptions
+from paykeel.refunds.model import RefundRequest
+from paykeel.refunds.service import RefundService
 from paykeel.settings import Settings
 from tests.crash.gateways import Deadly, Forgetful, Passing, Recording, die
 from tests.crash.plan import Plan
@@ -63,6 +65,8 @@ class Driver:
                 return await self._purchase(call)
             case "approve" | "reject" | "expire" as verb:
                 return await self._review(verb, call)
+            case "refund" | "approve_refund" as verb:
+                return await self._refund(verb, call)
             case verb:
                 payment_id = UUID(call["payment_id"])
                 answer = payments.answer_capture if verb == "capture" else payments.answer_cancel
@@ -82,6 +86,25 @@ class Driver:
         )
         self._perhaps_die("answer", None)
         return {"value": str(payment.status)}
+
+    async def _refund(self, verb: str, call: dict[str, Any]) -> dict[str, Any]:
+        service = RefundService(self._core.payments.resources, self._core.refund_policies)
+        merchant_id = UUID(call["merchant"])
+        self._perhaps_die("request", None)
+        if verb == "refund":
+            answer = await service.answer_request(
+                UUID(call["payment_id"]),
+                RefundRequest(requested_by="Ada Lindqvist", amount=call["amount"]),
+                merchant_id=merchant_id,
+                idempotency_key=call["key"],
+            )
+            self._perhaps_die("answer", None)
+            return reply_of(answer)
+        refund = await service.approve(
+            UUID(call["refund_id"]), merchant_id=merchant_id, operator=call["operator"]
+        )
+        self._perhaps_die("answer", None)
+        return {"value": str(refund.status)}
 
     async def _purchase(self, call: dict[str, Any]) -> dict[str, Any]:
         request = PurchaseRequest.from_document(call["request"])

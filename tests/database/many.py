@@ -72,6 +72,26 @@ _REST = (
     SELECT merchant_id, payment_id, 'purchase.completed', payment_id, '{}', created_at
     FROM payments WHERE idempotency_key LIKE 'bulk-%'
     """,
+    # As many refunds, each decided; those of a few wait for a person.
+    """
+    INSERT INTO refunds (
+        merchant_id, refund_id, payment_id, status, amount, currency, reason, origin,
+        idempotency_key, requested_by, gateway_id, created_at, updated_at, finished_at)
+    SELECT merchant_id, payment_id, payment_id,
+        CASE WHEN waits THEN 'requested' ELSE 'succeeded' END, 10, 'EUR', 'other', 'merchant',
+        'refund-' || idempotency_key, 'Ada Lindqvist', 're_' || idempotency_key, created_at,
+        created_at, CASE WHEN NOT waits THEN created_at END
+    FROM (
+        SELECT p.*, substring(p.idempotency_key, 6)::int % 5000 = 1 AS waits
+        FROM payments p WHERE p.idempotency_key LIKE 'bulk-%'
+    ) AS sold
+    """,
+    """
+    INSERT INTO refund_decisions (
+        merchant_id, refund_id, sequence, kind, from_status, to_status, actor, decided_at)
+    SELECT merchant_id, refund_id, 1, 'requested', 'new', 'requested', 'Ada Lindqvist', created_at
+    FROM refunds
+    """,
     # As many presentations, each accepted, of the version that the merchant has published.
     """
     INSERT INTO terms_presentations (

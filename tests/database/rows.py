@@ -8,6 +8,7 @@ from uuid import UUID
 from tests.database.fraud_history_rows import HISTORY_ROWS
 from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
 from tests.database.ids import AT, MERCHANT, PAYMENT
+from tests.database.refund_rows import REFUND_ROWS
 from tests.database.sealing_rows import SEAL_ROWS
 from tests.database.terms_rows import TERMS_ROWS
 
@@ -84,12 +85,7 @@ ROWS: dict[str, dict[str, Any]] = {
     **HISTORY_ROWS,
     **SEAL_ROWS,
     **TERMS_ROWS,
-    "refund_policies": {
-        "merchant_id": MERCHANT,
-        "policy_version": 1,
-        "rules": "{}",
-        "effective_at": AT,
-    },
+    **REFUND_ROWS,
     "payment_metrics": {
         "merchant_id": MERCHANT,
         "bucket": AT,

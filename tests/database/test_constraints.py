@@ -13,6 +13,7 @@ from paykeel.payments.states import NEW, Status, edges
 from tests.database.fraud_history_rows import HISTORY_CONSTRAINTS
 from tests.database.fraud_rows import FRAUD_CONSTRAINTS
 from tests.database.ids import AT, OTHER, Wrong, texts
+from tests.database.refund_rows import REFUND_CONSTRAINTS, REFUND_ELSEWHERE
 from tests.database.rows import ROWS, put, put_all
 from tests.database.sealing_rows import SEAL_CONSTRAINTS
 from tests.database.terms_rows import (
@@ -61,7 +62,33 @@ PAYMENTS: dict[str, Wrong] = {
     "payments_authorized_within_amount": [{"amount_authorized": 1_001}],
     "payments_captured_within_authorized": [{"amount_authorized": 500, "amount_captured": 501}],
     "payments_refunded_within_captured": [
-        {"amount_authorized": 500, "amount_captured": 400, "amount_refunded": 401}
+        {"amount_authorized": 500, "amount_captured": 400, **more}
+        for more in (
+            {"amount_refunded": 401},
+            {"amount_refund_reserved": 401},
+            {"amount_refunded": 400, "amount_refund_reserved": 1},
+            {"amount_refunded": 1, "amount_refund_reserved": 400},
+        )
+    ],
+    "payments_amount_refund_reserved_check": [{"amount_refund_reserved": -1}],
+    "payments_amount_disputed_check": [{"amount_disputed": -1}],
+    "payments_disputed_within_captured": [
+        {"amount_authorized": 500, "amount_captured": 400, "amount_disputed": 401}
+    ],
+    "payments_refund_policy_sha256_check": [
+        {
+            "refund_policy_key": "returns",
+            "refund_policy_version": 1,
+            "refund_policy_sha256": b"p" * size,
+        }
+        for size in (0, 31, 33)
+    ],
+    "payments_refund_policy_whole": [
+        {"refund_policy_key": "returns"},
+        {"refund_policy_version": 1},
+        {"refund_policy_sha256": b"p" * 32},
+        {"refund_policy_key": "returns", "refund_policy_version": 1},
+        {"refund_policy_version": 1, "refund_policy_sha256": b"p" * 32},
     ],
     "payments_finished_when_final": [
         {"finished_at": AT},
@@ -94,6 +121,7 @@ PAYMENTS: dict[str, Wrong] = {
 }
 ATTEMPTS: dict[str, Wrong] = {
     "payment_attempts_merchant_id_payment_id_fkey": [{"payment_id": OTHER}],
+    "payment_attempts_merchant_id_refund_id_fkey": [{"attempt_no": 2, "refund_id": OTHER}],
     "payment_attempts_pkey": [{"state": "waiting"}],
     "payment_attempts_one_open": [{"attempt_no": 2}],
     "payment_attempts_amount_check": [{"attempt_no": 2, "amount": 0}],
@@ -135,7 +163,7 @@ IDEMPOTENCY: dict[str, Wrong] = {
     ],
     "payment_idempotency_pkey": [{}],
     "payment_idempotency_idempotency_key_check": texts("idempotency_key", 255),
-    "payment_idempotency_operation_check": [{"idempotency_key": "k", "operation": "refund"}],
+    "payment_idempotency_operation_check": [{"idempotency_key": "k", "operation": "void"}],
     "payment_idempotency_fingerprint_check": [
         {"idempotency_key": "k", "fingerprint": mark} for mark in (b"", b"f" * 31, b"f" * 33)
     ],
@@ -186,12 +214,6 @@ REST: dict[str, dict[str, Wrong]] = {
         "outbox_pkey": [{}],
         "outbox_topic_check": [{"message_id": OTHER, **bad} for bad in texts("topic", 64)],
     },
-    "refund_policies": {
-        "refund_policies_pkey": [{}],
-        "refund_policies_merchant_id_fkey": [{"merchant_id": OTHER}],
-        "refund_policies_policy_version_check": [{"policy_version": 0}],
-        "refund_policies_rules_check": [{"policy_version": 2, "rules": "[]"}],
-    },
     "payment_metrics": {
         "payment_metrics_pkey": [{}],
         "payment_metrics_count_check": [{"slot": 1, "count": 0}],
@@ -205,6 +227,7 @@ TABLES: dict[str, dict[str, Wrong]] = {
     **REST,
     **FRAUD_CONSTRAINTS,
     **HISTORY_CONSTRAINTS,
+    **REFUND_CONSTRAINTS,
     **SEAL_CONSTRAINTS,
     **TERMS_CONSTRAINTS,
 }
@@ -249,7 +272,8 @@ async def test_no_constraint_is_left_untried(admin: asyncpg.Connection) -> None:
     )
     tried = {constraint for wrong in TABLES.values() for constraint in wrong}
     # The key of a follow-up is tried beside the key of the charge, below.
-    known = tried | TERMS_ELSEWHERE | {"payment_attempts_one_per_key", "payment_transitions_pkey"}
+    known = tried | TERMS_ELSEWHERE | REFUND_ELSEWHERE
+    known |= {"payment_attempts_one_per_key", "payment_transitions_pkey"}
     assert {row["name"] for row in rows} == known
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.database.rows import ROWS, put_all
+from tests.database.ids import OTHER, PAYMENT
+from tests.database.rows import ROWS, put, put_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ HISTORY = (
     "terms_documents",
     "terms_scopes",
     "terms_presentations",
+    "refund_decisions",
 )
 #: Other history rests on these, so that they cannot be truncated alone.
 BASES = {
@@ -52,6 +54,8 @@ MUTABLE: dict[str, set[str]] = {
         "amount_authorized",
         "amount_captured",
         "amount_refunded",
+        "amount_refund_reserved",
+        "amount_disputed",
         "amount_late",
         "gateway_id",
         "failure_reason",
@@ -68,6 +72,16 @@ MUTABLE: dict[str, set[str]] = {
         "answered_at",
     },
     "outbox": {"delivered_at"},
+    "refunds": {
+        "status",
+        "approved_by",
+        "gateway_id",
+        "failure_reason",
+        "failure_code",
+        "updated_at",
+        "finished_at",
+    },
+    "refund_policies": {"status", "withdrawn_at", "withdrawn_by", "withdrawn_because"},
     "payment_metrics": {"count", "amount"},
     "velocity_profiles": {"first_at", "last_at", "attempts", "succeeded", "declined", "sum_ref"},
     "fraud_activations": {"approved_by", "approved_at"},
@@ -122,6 +136,8 @@ MUTABLE: dict[str, set[str]] = {
         "erased_by",
     },
 }
+#: Where payments and refunds may go; each is read only.
+TRANSITIONS = ("payment_transitions", "refund_transitions")
 DELETABLE = {"payment_idempotency", "outbox", "velocity_entries", "fraud_lists", "terms_texts"}
 
 
@@ -145,10 +161,10 @@ async def refused(connection: asyncpg.Connection, statement: str) -> bool:
 
 
 async def test_only_what_may_change_can_be_changed(app: asyncpg.Connection) -> None:
-    for table in (*ROWS, "payment_transitions"):
+    for table in (*ROWS, *TRANSITIONS):
         columns = await app.fetch(
             "SELECT column_name FROM information_schema.columns "
-            "WHERE table_schema = 'public' AND table_name = $1",
+            "WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'",
             table,
         )
         assert columns
@@ -159,7 +175,7 @@ async def test_only_what_may_change_can_be_changed(app: asyncpg.Connection) -> N
 
 
 async def test_only_what_may_go_can_be_removed(app: asyncpg.Connection) -> None:
-    for table in (*ROWS, "payment_transitions"):
+    for table in (*ROWS, *TRANSITIONS):
         assert await refused(app, f"TRUNCATE {table} CASCADE"), table
         found = await refused(app, f"DELETE FROM {table} WHERE false")  # noqa: S608
         assert found is (table not in DELETABLE), table
@@ -167,6 +183,7 @@ async def test_only_what_may_go_can_be_removed(app: asyncpg.Connection) -> None:
 
 async def test_the_table_of_moves_is_read_only(app: asyncpg.Connection) -> None:
     assert await refused(app, "INSERT INTO payment_transitions VALUES ('failed', 'succeeded')")
+    assert await refused(app, "INSERT INTO refund_transitions VALUES ('rejected', 'pending')")
 
 
 async def test_the_application_makes_no_tables_and_sets_no_rules_aside(
@@ -225,7 +242,7 @@ async def test_every_table_has_a_row_here(admin: asyncpg.Connection) -> None:
         "SELECT relname AS name FROM pg_class WHERE relkind = 'r' "
         "AND relnamespace = 'public'::regnamespace"
     )
-    others = {"payment_transitions", "paykeel_migrations"}
+    others = {*TRANSITIONS, "paykeel_migrations"}
     assert {row["name"] for row in rows} - others == set(ROWS)
 
 
@@ -248,6 +265,38 @@ async def test_not_even_the_owner_changes_what_was_approved(
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="is history"):
                 async with connection.transaction():
                     await connection.execute(statement)
+
+
+async def test_not_even_a_superuser_changes_what_a_payment_was_bought_under(
+    owner: asyncpg.Connection, admin: asyncpg.Connection
+) -> None:
+    await put_all(admin)
+    whole = {
+        "refund_policy_key": "returns",
+        "refund_policy_version": 1,
+        "refund_policy_sha256": b"p" * 32,
+    }
+    await put(admin, "payments", payment_id=OTHER, idempotency_key="order-18", **whole)
+    nothing = ", ".join(f"{column} = NULL" for column in whole)
+    given = (
+        "refund_policy_key = 'returns', refund_policy_version = 1,"
+        " refund_policy_sha256 = sha256('x')"
+    )
+    for connection in (owner, admin):
+        for change, payment_id in (
+            (nothing, OTHER),
+            ("refund_policy_key = 'another'", OTHER),
+            ("refund_policy_version = 2", OTHER),
+            ("refund_policy_sha256 = sha256('x')", OTHER),
+            (given, PAYMENT),
+        ):
+            with pytest.raises(asyncpg.RestrictViolationError, match="never changes"):
+                await connection.execute(
+                    f"UPDATE payments SET {change} WHERE payment_id = $1",  # noqa: S608
+                    payment_id,
+                )
+        # What does not change it is no change.
+        await connection.execute("UPDATE payments SET refund_policy_key = refund_policy_key")
 
 
 async def test_a_payment_with_history_cannot_be_removed(

@@ -25,6 +25,9 @@ from paykeel.payments.model import Event, Payment
 from paykeel.payments.moves import Attempt
 from paykeel.payments.resolve import Stuck
 from paykeel.payments.review_queue import Note, Review
+from paykeel.refunds.catalogue import PolicyVersion
+from paykeel.refunds.model import Refund, RefundDecision
+from paykeel.refunds.policy import PolicyScope
 from paykeel.sealing import Seal
 from paykeel.terms.acceptance import Acceptance, Word
 from paykeel.terms.documents import PublicText
@@ -49,6 +52,8 @@ LIMITS = {f"limit_{field.name}" for field in fields(Limit)}
 RATES = {"rate_currency", "rate_effective_on", "rate_rate"}
 #: What a scope is read with.
 SCOPE = {field.name for field in fields(TermsScope)}
+#: What a refund policy's scope is read with.
+PLACE = {field.name for field in fields(PolicyScope)}
 #: Which class is built from which statement's rows, and what the rows have besides.
 BUILDS: dict[str, tuple[type, set[str]]] = {
     "payments/queries.sql::get_payment": (Payment, set()),
@@ -95,6 +100,19 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "terms/presenting.sql::last_words": (Word, set()),
     "terms/accepting.sql::get_acceptances": (Acceptance, set()),
     "terms/evidence.sql::version_texts": (TermsText, set()),
+    "refunds/refunds.sql::get_refund": (Refund, set()),
+    "refunds/refunds.sql::refund_by_key": (Refund, set()),
+    "refunds/refunds.sql::list_refunds": (Refund, set()),
+    "refunds/refunds.sql::list_decisions": (RefundDecision, set()),
+    "refunds/policies.sql::publish_policy": (PolicyVersion, PLACE),
+    "refunds/policies.sql::withdraw_policy": (PolicyVersion, PLACE),
+    "refunds/policies.sql::list_policies": (PolicyVersion, PLACE),
+    "refunds/policies.sql::get_policy": (PolicyVersion, {*PLACE, "document"}),
+    "refunds/policies.sql::policy_by_hash": (PolicyVersion, {*PLACE, "document"}),
+    "refunds/policies.sql::read_policies": (
+        PolicyVersion,
+        {*PLACE, "terms_revision", "database_now"},
+    ),
     "metrics/queries.sql::metric_totals": (Total, set()),
     "gateways/placeholder/queries.sql::find_operation": (Operation, set()),
     "gateways/placeholder/queries.sql::take_charges": (Operation, set()),

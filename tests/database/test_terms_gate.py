@@ -15,6 +15,7 @@ from paykeel.terms import TermsScope
 from paykeel.terms.drafting import Draft
 from paykeel.terms.evidence_facts import ClientFacts
 from tests.database.helpers import again, ask, audited, body, buy, opened
+from tests.database.refund_policies import publish_policy
 from tests.database.terms import accept_terms, require_terms
 
 if TYPE_CHECKING:
@@ -261,6 +262,9 @@ async def test_the_gate_adds_no_statement_to_a_purchase(urls: Urls) -> None:
         bound = await paykeel.merchants.create("Mill Market")
         for key in ("terms", "privacy", "refunds"):
             await require_terms(paykeel, bound, key=key)
+        # Nor does the refund policy under which it is made.
+        await publish_policy(paykeel, bound)
+        await publish_policy(paykeel, bound, key="firm", scope={"jurisdiction": "DE"})
         await accept_terms(paykeel, bound, "agent-7")
         for merchant in (free, bound):
             await buy(paykeel, merchant, "first")

@@ -12,11 +12,13 @@ from paykeel.gateways.port import (
     Authorized,
     BadNotice,
     Declined,
+    DeclineReason,
     Notice,
     Pending,
     RequiresAction,
     Succeeded,
 )
+from paykeel.money import Money
 from tests.gateways.requests import DEADLINE_MS, after, charge_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -58,6 +60,51 @@ async def test_each_change_is_told(gateway: PlaceholderGateway) -> None:
         "m",
         "p",
     )
+
+
+@pytest.mark.parametrize("token", ["pm_ok", "pm_refund_declined", "pm_refund_timeout"])
+async def test_a_refund_that_was_made_there_names_its_charge(
+    gateway: PlaceholderGateway, token: str
+) -> None:
+    request = charge_of(token, merchant_id="m", payment_id="p")
+    await gateway.charge(request, DEADLINE_MS)
+    made = await gateway.refund_there(request.reference, Money(300, "EUR"))
+    assert isinstance(made, Succeeded)
+    assert made.gateway_id is not None
+
+    (told,) = await read(gateway, made.gateway_id)
+
+    assert (told.reference, told.refund_of) == (made.gateway_id, request.reference)
+    assert (told.outcome, told.merchant_id, told.payment_id) == (made, "m", "p")
+    assert await gateway.movements(reference=made.gateway_id, kind="refund") == 1
+    (charged,) = await read(gateway, request.reference)
+    assert charged.refund_of is None
+
+
+async def test_a_refund_that_was_asked_for_names_none(gateway: PlaceholderGateway) -> None:
+    request = charge_of("pm_ok")
+    await gateway.charge(request, DEADLINE_MS)
+    asked = after(request, 300)
+    await gateway.refund(asked, DEADLINE_MS)
+
+    (told,) = await read(gateway, asked.reference)
+
+    assert (told.reference, told.refund_of) == (asked.reference, None)
+
+
+async def test_no_more_is_given_back_there_than_was_taken(gateway: PlaceholderGateway) -> None:
+    request = charge_of("pm_ok")
+    await gateway.charge(request, DEADLINE_MS)
+    await gateway.refund(after(request, 701), DEADLINE_MS)
+
+    for reference, minor, code in (
+        (request.reference, 300, "amount_too_large"),
+        ("0" * 64, 300, "charge_not_found"),
+        ("", 300, "request_malformed"),
+    ):
+        refused = await gateway.refund_there(reference, Money(minor, "EUR"))
+        assert refused == Declined(DeclineReason.INVALID_REQUEST, code)
+    assert isinstance(await gateway.refund_there(request.reference, Money(299, "EUR")), Succeeded)
 
 
 async def test_pending_is_told_and_then_its_end(gateway: PlaceholderGateway) -> None:

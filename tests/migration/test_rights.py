@@ -7,7 +7,7 @@ from paykeel.db.migrate import migrate
 from tests.migration.conftest import Connect, EmptyDatabase
 
 _TERMS = ("terms_acceptance", "terms_presentations", "terms_documents", "terms_scopes")
-_HISTORY = ("payment_events", "fraud_prevention_logs", *_TERMS)
+_HISTORY = ("payment_events", "fraud_prevention_logs", "refund_decisions", *_TERMS)
 #: Changed while they are drafts, and never emptied.
 _PUBLISHED = ("terms_versions", "terms_texts")
 _REFUSED = [
@@ -37,6 +37,25 @@ _REFUSED = [
     "MERGE INTO terms_acceptance a USING (VALUES (1)) v (a) ON true WHEN MATCHED THEN DELETE",
     "INSERT INTO payment_transitions VALUES ('failed', 'succeeded')",
     "DELETE FROM payment_transitions",
+    "INSERT INTO refund_transitions VALUES ('rejected', 'pending')",
+    "UPDATE refund_transitions SET to_status = 'succeeded'",
+    "DELETE FROM refund_transitions",
+    "UPDATE refund_decisions SET actor = 'Nobody'",
+    "UPDATE refund_decisions SET because = 'another'",
+    "UPDATE refunds SET amount = 1",
+    "UPDATE refunds SET payment_id = refund_id",
+    "UPDATE refunds SET idempotency_key = 'another'",
+    "UPDATE refunds SET four_eyes = false",
+    "UPDATE refunds SET requested_by = 'Nobody'",
+    "DELETE FROM refunds",
+    "TRUNCATE refunds CASCADE",
+    "UPDATE refund_policies SET document = '{}'",
+    "UPDATE refund_policies SET sha256 = sha256('')",
+    "DELETE FROM refund_policies",
+    "UPDATE payments SET refund_policy_key = NULL",
+    "UPDATE payments SET refund_policy_version = 2",
+    "UPDATE payments SET refund_policy_sha256 = sha256('')",
+    "UPDATE payment_attempts SET refund_id = NULL",
     "UPDATE payments SET amount = 1",
     "UPDATE payments SET idempotency_key = 'another'",
     "DELETE FROM payments",

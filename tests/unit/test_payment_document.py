@@ -17,7 +17,7 @@ from paykeel.payments.answers import (
     completion_answer,
     purchase_answer,
 )
-from paykeel.payments.model import encode, in_order, instant
+from paykeel.payments.encoding import encode, in_order, instant
 from paykeel.payments.states import Status
 from tests.unit.payments import AMOUNT, STEP, payment
 

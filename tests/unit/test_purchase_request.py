@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from paykeel.cardnumbers import holds_card_number
 from paykeel.errors import CardNumberRefused, InvalidField
 from paykeel.money import AMOUNT_MAX, Money, tender_currencies
-from paykeel.payments.model import PurchaseRequest, encode
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import PurchaseRequest
 from tests.conftest import order
 
 VISA = "4242 4242 4242 4242"
@@ -224,3 +225,11 @@ def test_different_requests_have_different_documents(
     first: PurchaseRequest, second: PurchaseRequest
 ) -> None:
     assert (first == second) is (first.document() == second.document())
+
+
+def test_the_way_of_paying_is_told_only_where_it_is_given() -> None:
+    assert "payment_method_type" not in order().document()
+    told = PurchaseRequest.from_document({**DOCUMENT, "payment_method_type": "card"})
+    assert told.document()["payment_method_type"] == "card"
+    for wrong in ("", "Card", "1st", "x" * 41, 17):
+        assert refusal(payment_method_type=wrong)[0] == "payment_method_type"

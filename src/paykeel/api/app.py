@@ -20,6 +20,8 @@ from paykeel.api.openapi import API_VERSION, describe
 from paykeel.api.payments import PaymentRoutes
 from paykeel.api.problems import request_id_of, routing_problem
 from paykeel.api.quotes import QuoteRoutes
+from paykeel.api.refund_policies import RefundPolicyRoutes
+from paykeel.api.refunds import RefundRoutes
 from paykeel.api.terms import TermsRoutes
 from paykeel.api.terms_acceptances import TermsAcceptanceRoutes
 from paykeel.api.terms_texts import TermsTextRoutes
@@ -53,6 +55,8 @@ _ROUTES = (
     TermsRoutes,
     TermsAcceptanceRoutes,
     TermsTextRoutes,
+    RefundPolicyRoutes,
+    RefundRoutes,
     HealthRoutes,
 )
 

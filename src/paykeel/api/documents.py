@@ -17,6 +17,11 @@ from paykeel.api.fraud_alert_documents import ALERT_ANSWERS, ALERT_REQUESTS
 from paykeel.api.fraud_documents import FRAUD_ANSWERS, FRAUD_REQUESTS
 from paykeel.api.fraud_label_documents import LABEL_ANSWERS, LABEL_REQUESTS
 from paykeel.api.fraud_review_documents import REVIEW_ANSWERS, REVIEW_REQUESTS
+from paykeel.api.refund_policies_documents import (
+    REFUND_POLICY_ANSWERS,
+    REFUND_POLICY_REQUESTS,
+)
+from paykeel.api.refunds_documents import REFUND_ANSWERS, REFUND_REQUESTS
 from paykeel.api.terms_acceptance_documents import ACCEPTANCE_ANSWERS, ACCEPTANCE_REQUESTS
 from paykeel.api.terms_documents import TERMS_ANSWERS, TERMS_REQUESTS, Jurisdiction, Word
 from paykeel.fraud.quotes import (
@@ -147,6 +152,13 @@ class Purchase(_Request):
         Word | None,
         Field(description="Your own word for where you sell, by which terms can differ."),
     ] = None
+    payment_method_type: Annotated[
+        Word | None,
+        Field(
+            description="Your own word for the way of paying, such as `card`, by which refund "
+            "policies can differ."
+        ),
+    ] = None
     velocity_keys: Annotated[
         dict[Annotated[str, StringConstraints(pattern=NAME_PATTERN)], Token] | None,
         Field(
@@ -207,6 +219,14 @@ class TimelineEntry(_Answer):
     at: Instant
 
 
+class PaymentPolicy(_Answer):
+    """Which version of which refund policy held at the purchase, for good."""
+
+    key: str
+    version: int
+    sha256: str
+
+
 class Payment(_Answer):
     """A payment as it stands."""
 
@@ -241,6 +261,16 @@ class Payment(_Answer):
         list[dict[str, Any]] | None,
         Field(description="Only where there are any: terms that have to be accepted before long."),
     ] = None
+    amount_refund_reserved: Annotated[
+        int | None, Field(ge=1, description="Only where there is: asked for, to be given back.")
+    ] = None
+    amount_disputed: Annotated[
+        int | None, Field(ge=1, description="Only where there is: of disputes open or lost.")
+    ] = None
+    refund_policy: Annotated[
+        PaymentPolicy | None,
+        Field(description="Only where there is one: the refund policy that held at the purchase."),
+    ] = None
     timeline: Annotated[list[TimelineEntry], Field(description="Empty in lists.")]
 
 
@@ -272,7 +302,10 @@ class Event(_Answer):
     authorized_delta: int
     captured_delta: int
     refunded_delta: int
+    reserved_delta: Annotated[int, Field(description="Of what is asked for, to be given back.")]
+    disputed_delta: int
     late_delta: int
+    refund_id: Annotated[Id | None, Field(description="Which refund it is about.")]
     reason: str | None
     actor: Annotated[str, Field(description="`request`, `recovery`, `webhook` or an operator.")]
     at: Instant
@@ -306,7 +339,8 @@ class Problem(_Answer):
     field: Annotated[str | None, Field(description="Which field is wrong.")] = None
     fields: Annotated[list[str] | None, Field(description="Which fields differ.")] = None
     mistakes: Annotated[
-        list[dict[str, Any]] | None, Field(description="Of a ruleset: code, path, message, place.")
+        list[dict[str, Any]] | None,
+        Field(description="Of a ruleset or policy: code, path, message."),
     ] = None
     missing: Annotated[
         list[dict[str, Any]] | None, Field(description="The terms that are to be accepted first.")
@@ -317,6 +351,12 @@ class Problem(_Answer):
     version_ids: Annotated[
         list[Id] | None, Field(description="The versions that were shown and are stale.")
     ] = None
+    refund_status: Annotated[str | None, Field(description="Where the refund stands.")] = None
+    quoted_amount: Annotated[int | None, Field(description="What the policy gives now.")] = None
+    quoted_code: Annotated[str | None, Field(description="And why.")] = None
+    next_boundary: Annotated[Instant | None, Field(description="Until when.")] = None
+    amount_refunded: Annotated[int | None, Field(description="In minor units.")] = None
+    amount_refund_reserved: Annotated[int | None, Field(description="In minor units.")] = None
 
 
 class Decline(Problem):
@@ -336,10 +376,11 @@ class Readiness(_Answer):
 REQUESTS: tuple[type[BaseModel], ...] = (
     Purchase, QuoteRequest, Capture, Cancel, Actions, *FRAUD_REQUESTS, *LABEL_REQUESTS,
     *REVIEW_REQUESTS,
-    *ALERT_REQUESTS, *TERMS_REQUESTS, *ACCEPTANCE_REQUESTS,
+    *ALERT_REQUESTS, *TERMS_REQUESTS, *ACCEPTANCE_REQUESTS, *REFUND_POLICY_REQUESTS,
+    *REFUND_REQUESTS,
 )  # fmt: skip
 ANSWERS: tuple[type[BaseModel], ...] = (
     Payment, Quote, Event, PaymentList, EventList, Problem, Decline, Readiness, *FRAUD_ANSWERS,
     *LABEL_ANSWERS, *REVIEW_ANSWERS, *ALERT_ANSWERS, *TERMS_ANSWERS,
-    *ACCEPTANCE_ANSWERS,
+    *ACCEPTANCE_ANSWERS, *REFUND_POLICY_ANSWERS, *REFUND_ANSWERS,
 )  # fmt: skip

@@ -37,6 +37,7 @@ PURCHASES: Document = {
         "client": {"ip": "203.0.113.9", "device_id": "d-55ab", "country": "DE"},
         "velocity_keys": {"warehouse": "north-2"},
         "channel": "web",
+        "payment_method_type": "card",
     },
     "reserved_first": {
         "amount": 98_000,
@@ -163,7 +164,10 @@ EVENTS: Document = {
                 "authorized_delta": 0,
                 "captured_delta": 0,
                 "refunded_delta": 0,
+                "reserved_delta": 0,
+                "disputed_delta": 0,
                 "late_delta": 0,
+                "refund_id": None,
                 "reason": None,
                 "actor": "request",
                 "at": "2026-11-23T09:30:00.000000Z",

@@ -16,7 +16,8 @@ from paykeel.errors import InvalidField, NotFound
 from paykeel.fraud.explaining import decision_document
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import encode, refuse_unknown
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

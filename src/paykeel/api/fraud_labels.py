@@ -15,7 +15,8 @@ from paykeel.errors import InvalidField
 from paykeel.fraud.labels import NewLabel, read_instant
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import encode, refuse_unknown
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

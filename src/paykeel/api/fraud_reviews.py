@@ -14,7 +14,8 @@ from paykeel.api.queries import read_page
 from paykeel.errors import InvalidField
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import encode, refuse_unknown
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import refuse_unknown
 from paykeel.payments.review_documents import details_document, note_document, review_document
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from paykeel.db import migrate
 from paykeel.errors import DatabaseUnavailable, GatewayNotConfigured, MigrationError, Unavailable
 from paykeel.log import traceback_of
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import encode
+from paykeel.payments.encoding import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

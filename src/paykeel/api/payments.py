@@ -16,7 +16,8 @@ from paykeel.errors import InvalidField, NotFound, Unauthenticated
 from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of_document
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import PurchaseRequest, encode, instant, refuse_unknown
+from paykeel.payments.encoding import encode, instant
+from paykeel.payments.model import PurchaseRequest, refuse_unknown
 from paykeel.payments.purchase import PATH
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class PaymentRoutes:
             merchant_id=merchant_id,
             idempotency_key=call.idempotency_key,
         )
-        return _respond(answer)
+        return respond(answer)
 
     async def capture(self, request: Request) -> Response:
         """Capture what is reserved, all of it or a part."""
@@ -114,7 +115,7 @@ class PaymentRoutes:
             amount=document.get("amount"),
             final=True if final is None else final,
         )
-        return _respond(answer)
+        return respond(answer)
 
     async def cancel(self, request: Request) -> Response:
         """Cancel a payment that is not captured, and release what is reserved."""
@@ -126,7 +127,7 @@ class PaymentRoutes:
             merchant_id=merchant_id,
             idempotency_key=call.idempotency_key,
         )
-        return _respond(answer)
+        return respond(answer)
 
     async def complete(self, request: Request) -> Response:
         """Complete the step that the buyer had to do."""
@@ -144,7 +145,7 @@ class PaymentRoutes:
             idempotency_key=call.idempotency_key,
             data=data,
         )
-        return _respond(answer)
+        return respond(answer)
 
     async def get(self, request: Request) -> Response:
         """Get one payment with its timeline."""
@@ -229,14 +230,17 @@ def event_document(event: Event) -> dict[str, Any]:
         "authorized_delta": event.authorized_delta,
         "captured_delta": event.captured_delta,
         "refunded_delta": event.refunded_delta,
+        "reserved_delta": event.reserved_delta,
+        "disputed_delta": event.disputed_delta,
         "late_delta": event.late_delta,
+        "refund_id": None if event.refund_id is None else str(event.refund_id),
         "reason": event.reason,
         "actor": event.actor,
         "at": instant(event.occurred_at),
     }
 
 
-def _respond(answer: Answer) -> Response:
+def respond(answer: Answer) -> Response:
     """Pass on an answer, byte for byte."""
     headers = _REPLAYED if answer.replayed else None
     return Response(answer.body, answer.status, headers, answer.content_type)

@@ -76,6 +76,12 @@ _SHOWN = {
     "presentation_url": "presentation_url",
     "status": "payment_status",
     "mistakes": "mistakes",
+    "refund_status": "refund_status",
+    "quoted_amount": "quoted_amount",
+    "quoted_code": "quoted_code",
+    "next_boundary": "next_boundary",
+    "amount_refunded": "amount_refunded",
+    "amount_refund_reserved": "amount_refund_reserved",
 }
 
 _ROUTING = {404: "route_not_found", 405: "method_not_allowed"}

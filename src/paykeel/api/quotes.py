@@ -15,7 +15,8 @@ from paykeel.fraud.quotes import DISCOUNTS_MAX, EXPIRY_S_DEFAULT, Offer
 from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of_document
 from paykeel.merchants.keys import Scope
 from paykeel.payments.answers import JSON
-from paykeel.payments.model import KIND, encode, refuse_unknown
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import KIND, refuse_unknown
 from paykeel.payments.signals import read_items
 
 if TYPE_CHECKING:

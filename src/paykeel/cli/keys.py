@@ -23,9 +23,15 @@ from paykeel.merchants.keys import Scope
 if TYPE_CHECKING:
     from paykeel.merchants.keys import ApiKey
 
-#: What a shop does not need: why a purchase was judged as it was is for risk people, and what the
-#: terms say for lawyers, who ask for it.
-_OTHERS_SCOPES = {Scope.FRAUD_READ, Scope.FRAUD_WRITE, Scope.TERMS_WRITE}
+#: What a shop does not need: why a purchase was judged as it was is for risk people, what the terms
+#: say for lawyers, and money that goes back for whoever answers for it; they ask for it.
+_OTHERS_SCOPES = {
+    Scope.FRAUD_READ,
+    Scope.FRAUD_WRITE,
+    Scope.TERMS_WRITE,
+    Scope.REFUNDS_WRITE,
+    Scope.REFUNDS_APPROVE,
+}
 SHOP_SCOPES = tuple(str(scope) for scope in Scope if scope not in _OTHERS_SCOPES)
 
 app = App(name="keys", help="Create, list, rotate and revoke API keys.")
@@ -47,7 +53,7 @@ async def create(
     Args:
         name: For people: what uses it.
         scope: What it may do; repeat it for several. Left out: what a shop needs, all but
-            fraud:* and terms:write.
+            fraud:*, terms:write, refunds:write and refunds:approve.
         expires_in_days: After how many days it ends; never when left out.
         secret_only: Print the secret and nothing else.
         merchant: Whose; not needed while there is only one.

@@ -50,6 +50,7 @@ for name, place, about in (
     ("merchants", "merchants:app", "Create, list and limit merchants."),
     ("fraud", "fraud:app", "Rules, lists, reviews and alerts of fraud prevention."),
     ("terms", "terms:app", "Documents, what buyers accepted of them, and the proof."),
+    ("refunds", "refunds:app", "The policies by which money goes back, and refunds."),
     ("keys", "keys:app", "Create, list, rotate and revoke API keys."),
     ("seals", "seals:app", "Verify, export and follow the seals over history."),
     ("audit", "upkeep:audit", "Recompute everything from history, and name each difference."),

@@ -59,7 +59,7 @@ async def capture(
         answer = await core.payments.answer_capture(
             payment,
             merchant_id=owner.merchant_id,
-            idempotency_key=_key(out, idempotency_key),
+            idempotency_key=chosen_key(out, idempotency_key),
             amount=minor,
             final=not not_final,
         )
@@ -88,7 +88,7 @@ async def cancel(
         answer = await core.payments.answer_cancel(
             payment,
             merchant_id=owner.merchant_id,
-            idempotency_key=_key(out, idempotency_key),
+            idempotency_key=chosen_key(out, idempotency_key),
         )
     return _show_answer(out, answer)
 
@@ -170,7 +170,7 @@ async def resolve(
     show_payment(out, found.document())
 
 
-def _key(out: Output, given: str | None) -> str:
+def chosen_key(out: Output, given: str | None) -> str:
     """Return the key to use, and show it, since a repetition needs it."""
     key = given or f"cli:{new_id()}"
     out.side.print(f"Idempotency key: {key}", markup=False, style="dim")

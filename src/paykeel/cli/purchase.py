@@ -90,6 +90,9 @@ class OrderOptions:
     channel: str | None = None
     """Where it is sold, in the merchant's own word."""
 
+    payment_method_type: str | None = None
+    """The way of paying, in the merchant's own word, for example card."""
+
 
 NO_ORDER = OrderOptions()
 

@@ -18,6 +18,10 @@ def show_payment(out: Output, document: dict[str, Any]) -> None:
     def money(name: str) -> Money | None:
         return Money(document[name], currency) if document[name] else None
 
+    def optional(name: str) -> Money | None:
+        return Money(document[name], currency) if name in document else None
+
+    policy = document.get("refund_policy")
     facts = {
         "payment": document["id"],
         "status": document["display_status"],
@@ -25,6 +29,9 @@ def show_payment(out: Output, document: dict[str, Any]) -> None:
         "authorized": money("amount_authorized"),
         "captured": money("amount_captured"),
         "refunded": money("amount_refunded"),
+        "refunds on their way": optional("amount_refund_reserved"),
+        "disputed": optional("amount_disputed"),
+        "refund policy": policy and f"{policy['key']} {policy['version']}",
         "came late": money("amount_late"),
         "buyer": f"{document['buyer']['id']} ({document['buyer']['role']})",
         "reference": document["reference"],

@@ -1,4 +1,4 @@
-"""Reads a ruleset's YAML into plain values; anything but plain values is refused.
+"""Reads a document's YAML into plain values; anything but plain values is refused.
 
 Only the part of YAML that JSON has is read, by the rules of YAML 1.2: ``off`` and ``no`` are
 texts, ``010`` is not eight, and there are no anchors, aliases, tags or merged mappings. So no text
@@ -8,6 +8,7 @@ there twice is a mistake.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import yaml
 from paykeel.fraud.ruleset import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 DOCUMENT_CHARACTERS_MAX = 262_144
 DEPTH_MAX = 12
@@ -154,3 +155,31 @@ def _scalar(event: Any, path: str) -> object:
         message = "A number does not begin with 0; text that does needs quotes."
         raise _RefusedYaml("yaml_number", path, message, event.start_mark)
     return int(written) if is_int else float(written)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts so that our own reader, which follows YAML 1.2, takes them for texts."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        """Write what is there twice twice; aliases are not read."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    plain = text.isprintable() and read_yaml(text) == text
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if plain else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_yaml(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML that reads back as the same document.
+
+    >>> write_yaml({"mode": "off", "card.bin": "081234", "score": 60}).splitlines()
+    ["mode: 'off'", 'card.bin: "081234"', 'score: 60']
+    """
+    plain = json.loads(json.dumps(document))
+    text: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96)
+    # Whatever YAML cannot say plainly, JSON, which is a part of it, says as well.
+    return text if read_yaml(text) == plain else json.dumps(plain, indent=2, ensure_ascii=False)

@@ -202,6 +202,9 @@ class Notice:
     #: Our reference, as given to the operation that this is about.
     reference: str
     outcome: Outcome
+    #: Our reference of the charge that somebody refunded in the gateway's own screens, if it is
+    #: about that; ``reference`` is then the gateway's id of that refund.
+    refund_of: str | None = None
     #: Ours, when the gateway gives back what it was told with the charge. They only help to find
     #: the payment; the reference is what must agree.
     merchant_id: str | None = None

@@ -77,6 +77,12 @@ class Scope(StrEnum):
     TERMS_WRITE = "terms:write"
     #: Present terms to buyers, and record what they say.
     TERMS_ACCEPT = "terms:accept"
+    #: Refund policies, what they give, and refunds.
+    REFUNDS_READ = "refunds:read"
+    #: Publish and withdraw policies; ask for refunds and call them off, and note disputes.
+    REFUNDS_WRITE = "refunds:write"
+    #: Approve and reject the refunds that wait for a person.
+    REFUNDS_APPROVE = "refunds:approve"
 
 
 @dataclass(frozen=True, slots=True)

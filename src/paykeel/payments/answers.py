@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paykeel.gateways.port import REASONS, DeclineReason
 from paykeel.idempotency import Answer
-from paykeel.payments.model import encode
+from paykeel.payments.encoding import encode
 from paykeel.payments.states import CONCLUDED, Status
 
 if TYPE_CHECKING:

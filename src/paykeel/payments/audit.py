@@ -27,6 +27,8 @@ CHECKS = (
     "audit_metrics",
     "audit_watched",
     "audit_reviews",
+    "audit_refunds",
+    "audit_refund_facts",
     "audit_answers",
     "audit_fraud_log",
 )

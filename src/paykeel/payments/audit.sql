@@ -25,6 +25,8 @@ WITH folded AS (
         sum(e.authorized_delta) AS authorized,
         sum(e.captured_delta) AS captured,
         sum(e.refunded_delta) AS refunded,
+        sum(e.reserved_delta) AS reserved,
+        sum(e.disputed_delta) AS disputed,
         sum(e.late_delta) AS late,
         min(e.occurred_at) AS created_at,
         max(e.occurred_at) AS updated_at
@@ -48,6 +50,11 @@ SELECT
             THEN format('captured is %s, history says %s', p.amount_captured, f.captured) END,
         CASE WHEN f.refunded <> p.amount_refunded
             THEN format('refunded is %s, history says %s', p.amount_refunded, f.refunded) END,
+        CASE WHEN f.reserved <> p.amount_refund_reserved
+            THEN format('reserved for refunds is %s, history says %s',
+                p.amount_refund_reserved, f.reserved) END,
+        CASE WHEN f.disputed <> p.amount_disputed
+            THEN format('disputed is %s, history says %s', p.amount_disputed, f.disputed) END,
         CASE WHEN f.late <> p.amount_late
             THEN format('late is %s, history says %s', p.amount_late, f.late) END,
         CASE WHEN f.created_at <> p.created_at OR f.updated_at <> p.updated_at
@@ -61,6 +68,7 @@ WHERE p.merchant_id = :merchant_id
         OR f.events <> p.version OR f.first_sequence <> 1 OR f.came_from <> 'new'
         OR f.authorized <> p.amount_authorized OR f.captured <> p.amount_captured
         OR f.refunded <> p.amount_refunded OR f.late <> p.amount_late
+        OR f.reserved <> p.amount_refund_reserved OR f.disputed <> p.amount_disputed
         OR f.created_at <> p.created_at OR f.updated_at <> p.updated_at
     )
 ORDER BY p.payment_id
@@ -144,6 +152,129 @@ LEFT JOIN fraud_reviews r ON r.merchant_id = p.merchant_id AND r.payment_id = p.
 WHERE p.merchant_id = :merchant_id::uuid
     AND (p.status = 'in_review') <> (coalesce(r.status, 'none') = 'open')
 ORDER BY p.payment_id
+LIMIT :rows_max::integer;
+
+-- name: audit_refunds
+-- Refunds that do not stand where their last event left them, or that nothing watches while they
+-- are on their way, and payments whose refunds do not add up to what they say; no row: they agree.
+WITH moves AS (
+    SELECT DISTINCT ON (e.refund_id) e.refund_id, e.type, e.occurred_at
+    FROM payment_events e
+    WHERE e.merchant_id = :merchant_id::uuid AND e.refund_id IS NOT NULL
+        AND e.type NOT IN ('payment.refund_unbooked', 'payment.refund_contradicted')
+    ORDER BY e.refund_id, e.payment_id, e.sequence DESC
+),
+-- In one place with payments/refunding.py, which a test compares.
+ends (type, status) AS (
+    VALUES ('payment.refund_requested', 'requested'), ('payment.refund_sent', 'pending'),
+        ('payment.refund_approved', 'pending'), ('payment.refund_rejected', 'rejected'),
+        ('payment.refund_canceled', 'canceled'), ('payment.refunded', 'succeeded'),
+        ('payment.refund_failed', 'failed'), ('payment.refund_late', 'succeeded'),
+        ('payment.refund_outside', 'succeeded')
+),
+sums AS (
+    SELECT
+        r.payment_id,
+        coalesce(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0) AS refunded,
+        coalesce(sum(r.amount) FILTER (WHERE r.status IN ('requested', 'pending')), 0) AS reserved
+    FROM refunds r
+    WHERE r.merchant_id = :merchant_id
+    GROUP BY r.payment_id
+)
+SELECT found.payment_id, found.detail
+FROM (
+    SELECT
+        r.payment_id,
+        format('refund %s is %s, history says %s', r.refund_id, r.status,
+            coalesce(n.status, 'nothing')) AS detail
+    FROM refunds r
+    LEFT JOIN moves m ON m.refund_id = r.refund_id
+    LEFT JOIN ends n ON n.type = m.type
+    WHERE r.merchant_id = :merchant_id
+        AND (n.status IS DISTINCT FROM r.status OR m.occurred_at IS DISTINCT FROM r.updated_at)
+    UNION ALL
+    SELECT r.payment_id, format('refund %s is pending, and no attempt is watched', r.refund_id)
+    FROM refunds r
+    WHERE r.merchant_id = :merchant_id AND r.status = 'pending' AND NOT EXISTS (
+        SELECT FROM payment_attempts t
+        WHERE t.merchant_id = r.merchant_id AND t.payment_id = r.payment_id
+            AND t.refund_id = r.refund_id AND t.recover_at IS NOT NULL
+    )
+    UNION ALL
+    SELECT
+        p.payment_id,
+        format('refunded %s and reserved %s, its refunds say %s and %s', p.amount_refunded,
+            p.amount_refund_reserved, coalesce(s.refunded, 0), coalesce(s.reserved, 0))
+    FROM payments p
+    LEFT JOIN sums s ON s.payment_id = p.payment_id
+    WHERE p.merchant_id = :merchant_id
+        AND (p.amount_refunded <> coalesce(s.refunded, 0)
+            OR p.amount_refund_reserved <> coalesce(s.reserved, 0))
+) AS found
+ORDER BY found.payment_id, found.detail
+LIMIT :rows_max::integer;
+
+-- name: audit_refund_facts
+-- Refunds that are not what was asked for and decided; no row: each is as its events, decisions and
+-- first attempt say. (The gateway's own words of it, and whether two people had to be, are in its
+-- row alone.)
+WITH moves AS (
+    SELECT
+        e.refund_id,
+        min(e.occurred_at) AS first_at,
+        (array_agg(e.type ORDER BY e.sequence))[1] AS first_type,
+        (array_agg(e.reason ORDER BY e.sequence))[1] AS reason,
+        (array_agg(e.reason ORDER BY e.sequence DESC)
+            FILTER (WHERE e.type = 'payment.refund_failed'))[1] AS failure_reason
+    FROM payment_events e
+    WHERE e.merchant_id = :merchant_id::uuid AND e.refund_id IS NOT NULL
+    GROUP BY e.refund_id
+),
+sent AS (
+    SELECT DISTINCT ON (t.refund_id) t.refund_id, t.idempotency_key, t.data
+    FROM payment_attempts t
+    WHERE t.merchant_id = :merchant_id AND t.refund_id IS NOT NULL
+    ORDER BY t.refund_id, t.payment_id, t.attempt_no
+),
+compared AS (
+    SELECT
+        r.payment_id, r.refund_id,
+        concat_ws(', ',
+            CASE WHEN r.currency <> p.currency THEN 'currency' END,
+            CASE WHEN r.reason IS DISTINCT FROM coalesce(s.data ->> 'reason', m.reason)
+                THEN 'reason' END,
+            CASE WHEN (r.origin = 'gateway') <> (m.first_type = 'payment.refund_outside')
+                THEN 'origin' END,
+            CASE WHEN r.idempotency_key IS DISTINCT FROM s.idempotency_key
+                THEN 'idempotency_key' END,
+            CASE WHEN r.requested_by IS DISTINCT FROM d.actor THEN 'requested_by' END,
+            CASE WHEN r.quoted_amount::text IS DISTINCT FROM s.data ->> 'quoted_amount'
+                THEN 'quoted_amount' END,
+            CASE WHEN r.policy_sha256 IS DISTINCT FROM p.refund_policy_sha256
+                THEN 'policy_sha256' END,
+            CASE WHEN r.override_reason IS DISTINCT FROM d.because THEN 'override_reason' END,
+            CASE WHEN r.approved_by IS DISTINCT FROM a.actor THEN 'approved_by' END,
+            CASE WHEN r.status = 'failed' AND r.failure_reason IS DISTINCT FROM m.failure_reason
+                THEN 'failure_reason' END,
+            CASE WHEN r.created_at IS DISTINCT FROM m.first_at THEN 'created_at' END,
+            CASE WHEN r.finished_at <> r.updated_at THEN 'finished_at' END
+        ) AS differing
+    FROM refunds r
+    JOIN payments p ON p.merchant_id = r.merchant_id AND p.payment_id = r.payment_id
+    LEFT JOIN moves m ON m.refund_id = r.refund_id
+    LEFT JOIN sent s ON s.refund_id = r.refund_id
+    LEFT JOIN refund_decisions d
+        ON d.merchant_id = r.merchant_id AND d.refund_id = r.refund_id AND d.sequence = 1
+    LEFT JOIN refund_decisions a
+        ON a.merchant_id = r.merchant_id AND a.refund_id = r.refund_id AND a.kind = 'approved'
+    WHERE r.merchant_id = :merchant_id
+)
+SELECT
+    c.payment_id,
+    format('refund %s is not what was asked for: %s', c.refund_id, c.differing) AS detail
+FROM compared c
+WHERE c.differing <> ''
+ORDER BY c.payment_id, detail
 LIMIT :rows_max::integer;
 
 -- name: audit_answers

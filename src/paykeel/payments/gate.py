@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paykeel.errors import TermsAcceptanceRequired
-from paykeel.payments.model import encode, instant
+from paykeel.payments.encoding import encode, instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paykeel.fraud.facts import Facts
     from paykeel.fraud.service import Decision
     from paykeel.idempotency import Answer
+    from paykeel.payments.snapshot import Snapshot
     from paykeel.terms import Requirement
 
 #: In an attempt's data: the gateway is asked to have the buyer authenticate.
@@ -25,10 +26,12 @@ AUTHENTICATE = "authenticate"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the buyer must have accepted, by the terms of one revision."""
+    """What the buyer must have accepted and what policy holds, by what one revision published."""
 
     requirements: tuple[Requirement, ...]
     revision: int
+    #: ``None``: no refund policy is for this purchase.
+    policy: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,19 @@ class Candidate:
     approvals_needed: int = 1
     #: Whether the gateway can ask the buyer to authenticate.
     can_authenticate: bool = True
+
+    def at_gate(self, gate: Gate) -> Candidate:
+        """Return it before this gate, its payment under the policy that holds there."""
+        policy = gate.policy
+        if policy is None and self.payment.refund_policy_key is None:
+            return replace(self, gate=gate)
+        payment = replace(
+            self.payment,
+            refund_policy_key=None if policy is None else policy.key,
+            refund_policy_version=None if policy is None else policy.version,
+            refund_policy_sha256=None if policy is None else policy.sha256,
+        )
+        return replace(self, gate=gate, payment=payment)
 
 
 @dataclass(frozen=True, slots=True)

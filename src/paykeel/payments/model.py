@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import orjson
 
 from paykeel.cardnumbers import refuse_card_numbers
 from paykeel.errors import InvalidField
 from paykeel.gateways.port import REASONS, DeclineReason
 from paykeel.money import Money, check_amount, exponent_of
+from paykeel.payments.encoding import in_order, instant
 from paykeel.payments.metadata import check_metadata
 from paykeel.payments.signals import (
     NAME,
@@ -25,7 +23,7 @@ from paykeel.payments.signals import (
     Signals,
     read_items,
 )
-from paykeel.payments.states import Status
+from paykeel.payments.states import TERMINAL, Status
 from paykeel.terms.model import ANY, TermsScope
 from paykeel.terms.scopes import check_place
 from paykeel.texts import check_text
@@ -38,7 +36,6 @@ PAYMENT_METHOD_CHARACTERS_MAX = 255
 REFERENCE_CHARACTERS_MAX = 128
 DESCRIPTION_CHARACTERS_MAX = 500
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: What is bought unless the merchant says otherwise.
 KIND = "purchase"
 _SIGNALLING = frozenset({"card", "client", "velocity_keys"})
@@ -102,9 +99,10 @@ class PurchaseRequest:
     items: tuple[Item, ...] = ()
     #: Who and what is behind it, as far as it is told.
     signals: Signals = NO_SIGNALS
-    #: Where the buyer is (ISO 3166) and where the merchant sells (its own word): terms can differ.
+    #: Where the buyer is (ISO 3166); the merchant's words for where it sells, and how it is paid.
     jurisdiction: str | None = None
     channel: str | None = None
+    payment_method_type: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -131,7 +129,7 @@ class PurchaseRequest:
             )
         if self.quote is not None:
             check_text(self.quote, "quote", QUOTE_CHARACTERS_MAX)
-        check_place(self.jurisdiction, self.channel)
+        check_place(self.jurisdiction, self.channel, self.payment_method_type)
 
     @property
     def terms_scope(self) -> TermsScope:
@@ -154,7 +152,7 @@ class PurchaseRequest:
         known = {
             "amount", "currency", "buyer", "payment_method", "reference", "description",
             "metadata", "capture_method", "kind", "quote", "items", "card", "client",
-            "velocity_keys", "channel",
+            "velocity_keys", "channel", "payment_method_type",
         }  # fmt: skip
         refuse_unknown(document, known)
         for name in ("amount", "currency", "buyer", "payment_method"):
@@ -186,6 +184,7 @@ class PurchaseRequest:
             signals=Signals.from_document(document) if tells else NO_SIGNALS,
             jurisdiction=buyer.get("jurisdiction"),
             channel=document.get("channel"),
+            payment_method_type=document.get("payment_method_type"),
         )
 
     def document(self) -> dict[str, Any]:
@@ -195,9 +194,10 @@ class PurchaseRequest:
         """
         told = self.signals is not NO_SIGNALS
         about_buyer, others = self.signals.documents() if told else ({}, {})
-        kind = None if self.kind == KIND else self.kind
-        for name, value in (("kind", kind), ("quote", self.quote), ("channel", self.channel)):
-            if value is not None:
+        if self.kind != KIND:
+            others["kind"] = self.kind
+        for name in ("quote", "channel", "payment_method_type"):
+            if (value := getattr(self, name)) is not None:
                 others[name] = value
         if self.items:
             others["items"] = [item.document() for item in self.items]
@@ -244,6 +244,10 @@ class Event:
     actor: str
     data: Mapping[str, Any]
     occurred_at: datetime
+    reserved_delta: int = 0
+    disputed_delta: int = 0
+    #: Which refund it is about.
+    refund_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +285,14 @@ class Payment:
     finished_at: datetime | None
     #: What whoever purchased should know, such as terms to accept before long.
     warnings: Sequence[Mapping[str, Any]] | None = None
+    #: Asked for and not yet given back, or sent and not known; in minor units.
+    amount_refund_reserved: int = 0
+    #: Of disputes that are open or lost.
+    amount_disputed: int = 0
+    #: The refund policy that held at the purchase, for good.
+    refund_policy_key: str | None = None
+    refund_policy_version: int | None = None
+    refund_policy_sha256: bytes | None = None
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -289,10 +301,23 @@ class Payment:
         return Money(self.amount, self.currency)
 
     @property
+    def refundable(self) -> int:
+        """What may still be asked for, in minor units: neither given back, asked for nor disputed.
+
+        Nothing before the end: until then a reservation is released and not refunded.
+        """
+        if self.status not in TERMINAL:
+            return 0
+        taken = self.amount_refunded + self.amount_refund_reserved + self.amount_disputed
+        return max(0, self.amount_captured - taken)
+
+    @property
     def display_status(self) -> str:
         """The status for people, read off the amounts where they say more."""
         if self.amount_late:
             return "late_money"
+        if self.amount_disputed:
+            return "disputed"
         if self.amount_refunded:
             whole = self.amount_refunded == self.amount_captured
             return "refunded" if whole else "partially_refunded"
@@ -342,6 +367,16 @@ class Payment:
         }
         if self.warnings is not None:
             document["warnings"] = [in_order(warning) for warning in self.warnings]
+        # Only where there is something to say: most payments are never refunded.
+        for name in ("amount_refund_reserved", "amount_disputed"):
+            if value := getattr(self, name):
+                document[name] = value
+        if self.refund_policy_sha256 is not None:
+            document["refund_policy"] = {
+                "key": self.refund_policy_key,
+                "version": self.refund_policy_version,
+                "sha256": self.refund_policy_sha256.hex(),
+            }
         return document
 
     def _failure(self) -> dict[str, Any] | None:
@@ -362,36 +397,4 @@ class Payment:
         }
 
 
-def in_order(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping sorted by its names, all the way down.
-
-    >>> in_order({"b": 1, "a": {"d": 2}})
-    {'a': {'d': 2}, 'b': 1}
-    """
-    return {
-        name: in_order(item) if isinstance(item, dict) else item
-        for name, item in sorted(value.items())
-    }
-
-
 PAYMENT_COLUMNS = tuple(f.name for f in fields(Payment) if f.name != "timeline")
-
-
-def instant(value: datetime) -> str:
-    """Write an instant as RFC 3339 in UTC, always with microseconds.
-
-    >>> instant(datetime(2026, 11, 23, tzinfo=UTC))
-    '2026-11-23T00:00:00.000000Z'
-    """
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return f"{value.isoformat(timespec='microseconds')[:-6]}Z"
-
-
-def encode(document: Mapping[str, Any] | list[Any]) -> bytes:
-    """Write a document as compact JSON bytes, the same for the same document."""
-    try:
-        return orjson.dumps(document)
-    except TypeError:
-        # A whole number beyond 64 bits, say, from a gateway's words.
-        return _ENCODER.encode(document).encode()

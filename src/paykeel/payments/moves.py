@@ -41,6 +41,8 @@ class Attempt:
     recover_count: int
     created_at: datetime
     finished_at: datetime | None
+    #: Which refund it sends; ``None`` for late money that is given back.
+    refund_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,13 @@ class Move:
     authorized_delta: int = 0
     captured_delta: int = 0
     late_delta: int = 0
+    refunded_delta: int = 0
+    reserved_delta: int = 0
+    disputed_delta: int = 0
+    refund_id: UUID | None = None
+    #: Where the refund stands afterwards; ``None``: where it stood.
+    refund_status: str | None = None
+    about_dispute: bool = False
     reason: str | None = None
     code: str | None = None
     next_action: Mapping[str, Any] | None = None
@@ -72,6 +81,11 @@ class Move:
     recover_ms: int = 0
     #: Something that a person has to hear of.
     alarm: bool = False
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it leaves the payment's own ending, reason and attempts as they are."""
+        return self.refund_id is not None or self.about_dispute
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +143,35 @@ def apply(payment: Payment, move: Move, actor: str, at: datetime) -> Payment:
         amount=move.amount,
         authorized_delta=move.authorized_delta,
         captured_delta=move.captured_delta,
-        refunded_delta=0,
+        refunded_delta=move.refunded_delta,
         late_delta=move.late_delta,
         reason=move.reason,
         actor=actor,
         data=move.data,
         occurred_at=at,
+        reserved_delta=move.reserved_delta,
+        disputed_delta=move.disputed_delta,
+        refund_id=move.refund_id,
     )
     failed = move.to_status in {Status.FAILED, Status.BLOCKED}
+    # Why a refund failed is not why its payment did.
+    apart = move.is_apart
+    reason, code = (
+        (payment.failure_reason, payment.failure_code) if apart else (move.reason, move.code)
+    )
     return replace(
         payment,
         status=move.to_status,
         version=payment.version + 1,
         amount_authorized=payment.amount_authorized + move.authorized_delta,
         amount_captured=payment.amount_captured + move.captured_delta,
+        amount_refunded=payment.amount_refunded + move.refunded_delta,
+        amount_refund_reserved=payment.amount_refund_reserved + move.reserved_delta,
+        amount_disputed=payment.amount_disputed + move.disputed_delta,
         amount_late=payment.amount_late + move.late_delta,
-        gateway_id=move.gateway_id or payment.gateway_id,
-        failure_reason=move.reason if failed else None,
-        failure_code=move.code if failed else None,
+        gateway_id=(None if apart else move.gateway_id) or payment.gateway_id,
+        failure_reason=reason if failed else None,
+        failure_code=code if failed else None,
         next_action=move.next_action if move.to_status is Status.REQUIRES_ACTION else None,
         updated_at=at,
         finished_at=(payment.finished_at or at) if move.to_status in TERMINAL else None,

@@ -24,7 +24,7 @@ async def take_notice(resources: Resources, notice: Notice) -> Payment:
     Raises:
         NotFound: No payment of ours was sent under the notice's reference.
     """
-    payment = await _find(resources, notice)
+    payment = await find_noticed(resources, notice)
     rows = await resources.database.fetch(
         SQL["get_attempts"], merchant_id=payment.merchant_id, payment_id=payment.payment_id
     )
@@ -41,7 +41,7 @@ async def take_notice(resources: Resources, notice: Notice) -> Payment:
     raise NotFound("Nothing of this payment was sent under that reference.")
 
 
-async def _find(resources: Resources, notice: Notice) -> Payment:
+async def find_noticed(resources: Resources, notice: Notice) -> Payment:
     """Find the payment by its id or, should the database have forgotten that, by its key."""
     merchant_id, payment_id = _id(notice.merchant_id), _id(notice.payment_id)
     if merchant_id is not None and payment_id is not None:

@@ -20,9 +20,9 @@ from paykeel.errors import VelocityBusy
 from paykeel.fraud.service import UNJUDGED
 from paykeel.fraud.sight import Look, look
 from paykeel.metrics import writer_slot
+from paykeel.payments.encoding import encode
 from paykeel.payments.gate import gate_arguments
 from paykeel.payments.judged import Candidate, Judged, conclude
-from paykeel.payments.model import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Opened:
     opened: bool
     #: The places of the gate's requirements that the buyer does not meet.
     terms_missing: Sequence[int] = ()
-    #: Terms were published or withdrawn since the gate was made.
+    #: Terms or a refund policy were published or withdrawn since the gate was made.
     terms_stale: bool = False
     #: As it stands when it was opened.
     judged: Judged | None = None
@@ -227,6 +227,9 @@ def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
         "response_bodies": [answer.body if answer else None for answer in answers],
         "created_ats": [payment.created_at for payment in payments],
         "terms_revisions": [one.candidate.gate.revision for one in judged],
+        "refund_policy_keys": [payment.refund_policy_key for payment in payments],
+        "refund_policy_versions": [payment.refund_policy_version for payment in payments],
+        "refund_policy_sha256s": [payment.refund_policy_sha256 for payment in payments],
     }
 
 

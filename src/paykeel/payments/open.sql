@@ -2,15 +2,15 @@
 -- Opens purchases of one merchant as they were judged: claims each key and writes payment, attempt
 -- or review, decision, velocity, event and metrics. One row for each input: opened is false when
 -- the key was taken already, terms_missing has the places of the requirements that the buyer does
--- not meet, and terms_stale says that the merchant has published or withdrawn terms meanwhile (then
--- nothing is kept).
+-- not meet, and terms_stale says that the merchant has published or withdrawn terms or a refund
+-- policy meanwhile (then nothing is kept).
 WITH input AS MATERIALIZED (
     SELECT
         u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.amount, u.currency,
         u.exponent, u.capture_method, u.kind, u.buyer_id, u.buyer_role, u.payment_method,
         u.reference, u.description, u.metadata, u.gateway_reference, u.attempt_data,
         u.failure_reason, u.response_status, u.response_type, u.response_body, u.created_at,
-        u.terms_revision
+        u.terms_revision, u.refund_policy_key, u.refund_policy_version, u.refund_policy_sha256
     FROM unnest(
         :payment_ids::uuid[], :idempotency_keys::text[], :fingerprints::bytea[], :statuses::text[],
         :amounts::bigint[], :currencies::text[], :exponents::smallint[], :capture_methods::text[],
@@ -18,7 +18,8 @@ WITH input AS MATERIALIZED (
         :payment_methods::text[], :references::text[], :descriptions::text[], :metadatas::text[],
         :gateway_references::bytea[], :attempt_datas::text[], :failure_reasons::text[],
         :response_statuses::smallint[], :response_types::text[], :response_bodies::bytea[],
-        :created_ats::timestamptz[], :terms_revisions::bigint[]
+        :created_ats::timestamptz[], :terms_revisions::bigint[], :refund_policy_keys::text[],
+        :refund_policy_versions::integer[], :refund_policy_sha256s::bytea[]
     ) AS u (
         payment_id, idempotency_key, fingerprint, status,
         amount, currency, exponent, capture_method,
@@ -26,7 +27,8 @@ WITH input AS MATERIALIZED (
         payment_method, reference, description, metadata,
         gateway_reference, attempt_data, failure_reason,
         response_status, response_type, response_body,
-        created_at, terms_revision
+        created_at, terms_revision,
+        refund_policy_key, refund_policy_version, refund_policy_sha256
     )
 ),
 decided AS MATERIALIZED (
@@ -98,8 +100,8 @@ opened AS (
     INSERT INTO payments (
         merchant_id, payment_id, idempotency_key, status, amount, currency, exponent,
         capture_method, kind, buyer_id, buyer_role, payment_method, reference, description,
-        metadata, gateway, failure_reason, completion_hook, warnings, created_at, updated_at,
-        finished_at
+        metadata, gateway, failure_reason, completion_hook, warnings, refund_policy_key,
+        refund_policy_version, refund_policy_sha256, created_at, updated_at, finished_at
     )
     SELECT
         :merchant_id, i.payment_id, i.idempotency_key, i.status, i.amount, i.currency, i.exponent,
@@ -110,6 +112,7 @@ opened AS (
         CASE WHEN i.status <> 'blocked' THEN
             (SELECT t.warnings FROM told t WHERE t.payment_id = i.payment_id)
         END,
+        i.refund_policy_key, i.refund_policy_version, i.refund_policy_sha256,
         i.created_at, i.created_at,
         CASE WHEN i.status = 'blocked' THEN i.created_at END
     FROM input i

@@ -11,7 +11,7 @@ from paykeel.errors import OperationInFlight
 from paykeel.gateways.port import ActionGateway, FollowUpRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import Money
-from paykeel.payments.model import encode
+from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Attempt
 from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask, look_up
 from paykeel.payments.settle import SQL
@@ -173,7 +173,8 @@ async def perform(
         charge_reference=charged_under.hex(),
         amount=Money(attempt.amount, payment.currency),
         final=attempt.final,
-        data=attempt.data,
+        # What stands beside a refund is for its answer, and not for the gateway.
+        data={} if attempt.refund_id is not None else attempt.data,
     )
     outcome: Outcome | LookupOutcome
     match attempt.operation:

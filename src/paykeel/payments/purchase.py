@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 PATH = "/v1/purchases"
 _NOT_STORED: dict[str, Any] = {
     "quote": None, "items": (), "signals": NO_SIGNALS, "jurisdiction": None, "channel": None,
+    "payment_method_type": None,
 }  # fmt: skip
 OPEN_TRIES = 3
 
@@ -86,8 +87,9 @@ async def purchase(
             return duplicate
         if opened.terms_stale:
             resources.terms.forget(merchant_id, gate.revision)
+            resources.policies.forget(merchant_id, gate.revision)
             gate = await _gate(resources, merchant_id, request)
-            candidate = replace(candidate, gate=gate)
+            candidate = candidate.at_gate(gate)
         elif opened.terms_missing:
             raise acceptance_required(gate, opened.terms_missing)
     else:
@@ -110,13 +112,19 @@ async def purchase(
 
 
 async def _gate(resources: Resources, merchant_id: UUID, request: PurchaseRequest) -> Gate:
-    """Return what the buyer must have accepted, as far as this process knows."""
+    """Return what the buyer must have accepted and what policy holds, as this process knows it.
+
+    Terms and policies that were read at two revisions pass for the older one: the opening statement
+    then finds them stale, and what is older is read again.
+    """
     known = await resources.terms.known(merchant_id)
-    if not known.lines:
-        return Gate((), known.revision)
+    policies = await resources.policies.known(merchant_id)
+    revision = min(known.revision, policies.revision)
     # Asked for after the reading, which tells the time: what has just begun is in force.
     at = resources.database.now()
-    return Gate(known.requirements(request.terms_scope, at), known.revision)
+    scope = request.terms_scope
+    policy = policies.snapshot(scope, request.payment_method_type, at)
+    return Gate(known.requirements(scope, at) if known.lines else (), revision, policy)
 
 
 async def _log_refusal(
@@ -311,7 +319,7 @@ def _candidate(
     )
     facts = _facts(resources, merchant, request, at)
     alone_max = resources.settings.fraud_four_eyes_amount_ref
-    return Candidate(
+    candidate = Candidate(
         payment=payment,
         fingerprint=asked.fingerprint,
         gateway_reference=gateway_reference(merchant_id, asked.key),
@@ -321,6 +329,7 @@ def _candidate(
         approvals_needed=1 if (facts.amount_ref or alone_max) < alone_max else 2,
         can_authenticate=gateway.capabilities.authentication,
     )
+    return candidate if gate.policy is None else candidate.at_gate(gate)
 
 
 def first_attempt(payment: Payment, data: Mapping[str, Any]) -> Attempt:

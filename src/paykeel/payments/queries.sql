@@ -8,26 +8,33 @@ WITH input AS MATERIALIZED (
     SELECT
         :merchant_id::uuid AS merchant_id, u.payment_id, u.version, u.attempt_no,
         u.from_status, u.to_status, u.amount,
-        u.authorized_delta, u.captured_delta, u.late_delta, u.gateway_id, u.failure_reason,
+        u.authorized_delta, u.captured_delta, u.late_delta, u.refunded_delta, u.reserved_delta,
+        u.disputed_delta, u.refund_id, u.refund_status, u.gateway_id, u.failure_reason,
         u.failure_code, u.next_action, u.finished, u.event_type, u.event_reason, u.actor,
-        u.event_data, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes, u.occurred_at,
+        u.event_data, u.event_code, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes,
+        u.occurred_at,
         u.message_id, u.topic, u.payload
     FROM unnest(
         :payment_ids::uuid[], :versions::integer[], :attempt_nos::smallint[],
         :from_statuses::text[], :to_statuses::text[], :amounts::bigint[],
         :authorized_deltas::bigint[], :captured_deltas::bigint[], :late_deltas::bigint[],
+        :refunded_deltas::bigint[], :reserved_deltas::bigint[], :disputed_deltas::bigint[],
+        :refund_ids::uuid[], :refund_statuses::text[],
         :gateway_ids::text[], :failure_reasons::text[], :failure_codes::text[],
         :next_actions::text[], :finished::boolean[], :event_types::text[],
-        :event_reasons::text[], :actors::text[], :event_datas::text[], :attempt_states::text[],
+        :event_reasons::text[], :actors::text[], :event_datas::text[], :event_codes::text[],
+        :attempt_states::text[],
         :attempt_outcomes::text[], :recover_ms::bigint[], :closes::boolean[],
         :occurred_ats::timestamptz[], :message_ids::uuid[], :topics::text[], :payloads::text[]
     ) AS u (
         payment_id, version, attempt_no,
         from_status, to_status, amount,
         authorized_delta, captured_delta, late_delta,
+        refunded_delta, reserved_delta, disputed_delta,
+        refund_id, refund_status,
         gateway_id, failure_reason, failure_code,
         next_action, finished, event_type,
-        event_reason, actor, event_data, attempt_state,
+        event_reason, actor, event_data, event_code, attempt_state,
         attempt_outcome, recover_ms, closes,
         occurred_at, message_id, topic, payload
     )
@@ -39,7 +46,12 @@ moved AS (
         amount_authorized = p.amount_authorized + i.authorized_delta,
         amount_captured = p.amount_captured + i.captured_delta,
         amount_late = p.amount_late + i.late_delta,
-        gateway_id = coalesce(i.gateway_id, p.gateway_id),
+        amount_refunded = p.amount_refunded + i.refunded_delta,
+        amount_refund_reserved = p.amount_refund_reserved + i.reserved_delta,
+        amount_disputed = p.amount_disputed + i.disputed_delta,
+        -- A refund has an id of its own there.
+        gateway_id = CASE WHEN i.refund_id IS NULL
+            THEN coalesce(i.gateway_id, p.gateway_id) ELSE p.gateway_id END,
         failure_reason = i.failure_reason,
         failure_code = i.failure_code,
         next_action = i.next_action::jsonb,
@@ -50,21 +62,36 @@ moved AS (
         AND p.version = i.version AND p.status = i.from_status
     RETURNING
         p.merchant_id, p.payment_id, p.version, p.buyer_role, p.currency, p.gateway,
-        i.attempt_no, i.from_status,
-        i.to_status, i.amount, i.authorized_delta, i.captured_delta, i.late_delta, i.event_type,
+        p.amount_captured, i.attempt_no, i.from_status,
+        i.to_status, i.amount, i.authorized_delta, i.captured_delta, i.late_delta,
+        i.refunded_delta, i.reserved_delta, i.disputed_delta, i.refund_id, i.refund_status,
+        i.gateway_id, i.event_code, i.event_type,
         i.event_reason, i.actor, i.event_data, i.attempt_state, i.attempt_outcome, i.recover_ms,
         i.closes, i.occurred_at, i.message_id, i.topic, i.payload
 ),
 happened AS (
     INSERT INTO payment_events (
         merchant_id, payment_id, sequence, type, from_status, to_status, amount,
-        authorized_delta, captured_delta, late_delta, reason, actor, data, occurred_at
+        authorized_delta, captured_delta, late_delta, refunded_delta, reserved_delta,
+        disputed_delta, refund_id, reason, actor, data, occurred_at
     )
     SELECT
         m.merchant_id, m.payment_id, m.version, m.event_type, m.from_status, m.to_status, m.amount,
-        m.authorized_delta, m.captured_delta, m.late_delta, m.event_reason, m.actor,
-        m.event_data::jsonb, m.occurred_at
+        m.authorized_delta, m.captured_delta, m.late_delta, m.refunded_delta, m.reserved_delta,
+        m.disputed_delta, m.refund_id, m.event_reason, m.actor, m.event_data::jsonb, m.occurred_at
     FROM moved m
+),
+refunded AS (
+    UPDATE refunds r
+    SET status = m.refund_status,
+        gateway_id = coalesce(m.gateway_id, r.gateway_id),
+        failure_reason = CASE m.refund_status WHEN 'failed' THEN m.event_reason END,
+        failure_code = CASE m.refund_status WHEN 'failed' THEN m.event_code END,
+        updated_at = m.occurred_at,
+        finished_at = m.occurred_at
+    FROM moved m
+    WHERE r.merchant_id = m.merchant_id AND r.refund_id = m.refund_id
+        AND m.refund_status IS NOT NULL
 ),
 attempted AS (
     -- The end of a payment ends whatever of it was still watched.
@@ -81,7 +108,7 @@ attempted AS (
     WHERE t.merchant_id = m.merchant_id AND t.payment_id = m.payment_id
         -- "IS TRUE" keeps it off the index of all that is watched, which no payment leads into.
         AND (t.state <> 'done') IS TRUE
-        AND (t.attempt_no = m.attempt_no OR m.closes)
+        AND (t.attempt_no = m.attempt_no OR (m.closes AND t.refund_id IS NULL))
 ),
 answers AS MATERIALIZED (
     SELECT
@@ -106,8 +133,14 @@ answered AS (
 -- The purchase has an outcome: it is counted under the keys that it was opened with.
 ended AS MATERIALIZED (
     SELECT
-        m.merchant_id, m.payment_id, m.occurred_at, a.amount_ref, k.key,
-        CASE m.to_status WHEN 'failed' THEN 'declined' ELSE 'succeeded' END AS outcome
+        m.merchant_id, m.payment_id, m.occurred_at, k.key,
+        CASE WHEN m.refunded_delta > 0
+            -- A part of what was captured is as much of its value.
+            THEN (a.amount_ref::numeric * m.refunded_delta / m.amount_captured)::bigint
+            ELSE a.amount_ref END AS amount_ref,
+        CASE WHEN m.refunded_delta > 0 THEN 'refunded'
+            WHEN m.to_status = 'failed' THEN 'declined'
+            ELSE 'succeeded' END AS outcome
     FROM moved m
     JOIN velocity_attempts a ON a.merchant_id = m.merchant_id AND a.payment_id = m.payment_id
     CROSS JOIN LATERAL unnest(a.keys) AS k (key)
@@ -116,6 +149,7 @@ ended AS MATERIALIZED (
             AND m.from_status NOT IN ('authorized', 'succeeded'))
         OR (m.to_status = 'failed' AND m.from_status <> 'failed'
             AND m.event_reason NOT IN ('gateway_unavailable', 'processing_error'))
+        OR m.refunded_delta > 0
 ),
 entered AS (
     INSERT INTO velocity_entries (
@@ -241,7 +275,9 @@ SELECT
     p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
-    p.completion_hook, p.warnings, p.created_at, p.updated_at, p.finished_at
+    p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
+    p.refund_policy_key, p.refund_policy_version, p.refund_policy_sha256, p.created_at,
+    p.updated_at, p.finished_at
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid;
 
@@ -249,7 +285,8 @@ WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid;
 -- What happened to a payment, in order, from after a sequence number; no row: nothing more.
 SELECT
     e.sequence, e.type, e.from_status, e.to_status, e.amount, e.authorized_delta,
-    e.captured_delta, e.refunded_delta, e.late_delta, e.reason, e.actor, e.data, e.occurred_at
+    e.captured_delta, e.refunded_delta, e.late_delta, e.reason, e.actor, e.data, e.occurred_at,
+    e.reserved_delta, e.disputed_delta, e.refund_id
 FROM payment_events e
 WHERE e.merchant_id = :merchant_id::uuid AND e.payment_id = :payment_id::uuid
     AND e.sequence > :after::integer AND e.sequence <= :up_to::integer
@@ -265,7 +302,9 @@ SELECT
     p.capture_method, p.kind, p.buyer_id, p.buyer_role, p.payment_method, p.reference,
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
-    p.completion_hook, p.warnings, p.created_at, p.updated_at, p.finished_at
+    p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
+    p.refund_policy_key, p.refund_policy_version, p.refund_policy_sha256, p.created_at,
+    p.updated_at, p.finished_at
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid
     AND (:before::uuid IS NULL OR p.payment_id < :before)
@@ -289,7 +328,7 @@ LIMIT :rows_max::integer;
 SELECT
     t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key, t.amount, t.final,
     t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count, t.created_at,
-    t.finished_at
+    t.finished_at, t.refund_id
 FROM payment_attempts t
 WHERE t.merchant_id = :merchant_id::uuid AND t.payment_id = :payment_id::uuid
 ORDER BY t.attempt_no;
@@ -322,7 +361,7 @@ WHERE t.merchant_id = due.merchant_id AND t.payment_id = due.payment_id
 RETURNING
     t.merchant_id, t.payment_id, t.attempt_no, t.operation, t.reference, t.idempotency_key,
     t.amount, t.final, t.ends_in, t.data, t.state, t.outcome, t.recover_at, t.recover_count,
-    t.created_at, t.finished_at,
+    t.created_at, t.finished_at, t.refund_id,
     (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms;
 
 -- name: list_stuck

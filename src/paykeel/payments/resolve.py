@@ -204,7 +204,7 @@ async def _attempts(resources: Resources, payment: Payment) -> list[Attempt]:
 async def _refunds(resources: Resources, payment: Payment) -> list[Attempt]:
     """Return every giving back of late money, however it ended."""
     attempts = await _attempts(resources, payment)
-    return [attempt for attempt in attempts if attempt.operation == "refund"]
+    return [one for one in attempts if one.operation == "refund" and one.refund_id is None]
 
 
 def _late(payment: Payment, _capabilities: Capabilities | None = None) -> int:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from paykeel.payments.model import Payment
     from paykeel.payments.open import Opener
     from paykeel.payments.settle import Settler
+    from paykeel.payments.snapshot import PolicySource
     from paykeel.settings import Settings
     from paykeel.terms import TermsService
 
@@ -91,6 +92,7 @@ class Resources:
     merchants: MerchantService
     fraud: FraudPreventionService
     terms: TermsService
+    policies: PolicySource
     idempotency: IdempotencyService
     opener: Opener
     settler: Settler

@@ -27,7 +27,7 @@ from paykeel.errors import (
 )
 from paykeel.metrics import writer_slot
 from paykeel.payments.answers import cancel_answer
-from paykeel.payments.model import encode
+from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Move
 from paykeel.payments.purchase import charge, first_attempt
 from paykeel.payments.review_queue import (

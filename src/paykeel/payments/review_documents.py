@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paykeel.payments.model import in_order, instant
+from paykeel.payments.encoding import in_order, instant
 
 if TYPE_CHECKING:
     from paykeel.payments.review_queue import Note, Review, ReviewDetails

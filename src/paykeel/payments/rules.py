@@ -22,6 +22,7 @@ from paykeel.gateways.port import (
 )
 from paykeel.money import Money
 from paykeel.payments.moves import Close, Decision, Defer, Move, plain, storable
+from paykeel.payments.refunding import after_refund
 from paykeel.payments.states import TERMINAL, Status, is_allowed
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -
     """Say what ``outcome`` of ``attempt`` does to ``payment`` as it stands now."""
     decision: Decision
     match attempt.operation:
+        case "refund" if attempt.refund_id is not None:
+            return storable(after_refund(payment, attempt, outcome, waits))
         case "capture" | "void" | "refund" if attempt.state == "done":
             return _repeated(attempt, outcome, waits)
         case "capture":
@@ -43,7 +46,7 @@ def decide(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -
         case "void":
             decision = _after_void(payment, attempt, outcome, waits)
         case "refund":
-            decision = _after_refund(payment, attempt, outcome, waits)
+            decision = _after_late_refund(payment, attempt, outcome, waits)
         case _:
             decision = _after_charge(payment, attempt, outcome, waits)
     if isinstance(decision, Move) and not is_allowed(payment.status, decision.to_status):
@@ -324,7 +327,9 @@ def _released(payment: Payment, attempt: Attempt) -> Decision:
     )
 
 
-def _after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+def _after_late_refund(
+    payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits
+) -> Decision:
     """Decide after giving back money that came late."""
     match outcome:
         case Succeeded():

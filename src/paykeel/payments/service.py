@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from paykeel.idempotency import Answer, IdempotencyService
     from paykeel.merchants import MerchantService
     from paykeel.payments.model import Payment, PurchaseRequest
+    from paykeel.payments.snapshot import PolicySource
     from paykeel.settings import Settings
     from paykeel.terms import TermsService
 
@@ -43,7 +44,7 @@ class PaymentService:
     payment whose status is ``failed``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are put together once, in core.py
         self,
         *,
         settings: Settings,
@@ -52,6 +53,7 @@ class PaymentService:
         merchants: MerchantService,
         fraud: FraudPreventionService,
         terms: TermsService,
+        policies: PolicySource,
         idempotency: IdempotencyService,
         hook: CompletionHook | None,
     ) -> None:
@@ -71,6 +73,7 @@ class PaymentService:
             merchants=merchants,
             fraud=fraud,
             terms=terms,
+            policies=policies,
             idempotency=idempotency,
             opener=Opener(
                 database, fraud, hook_name=None if hook is None else hook.name, limits=limits

@@ -13,8 +13,10 @@ from paykeel.payments.answers import (
     completion_answer,
     purchase_answer,
 )
-from paykeel.payments.model import Payment, encode
+from paykeel.payments.encoding import encode
+from paykeel.payments.model import Payment
 from paykeel.payments.moves import Attempt, Move, apply
+from paykeel.payments.refund_answers import refund_answer
 from paykeel.payments.states import CONCLUDED, TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def step_for(
 
 def operation_answer(payment: Payment, attempt: Attempt, move: Move | None) -> Answer:
     """Answer the key of a capture, a cancellation or a completion."""
+    if attempt.refund_id is not None:
+        return refund_answer(payment, attempt, move)
     refused = None
     if move is not None and move.event_type in {
         "payment.capture_declined",
@@ -102,10 +106,22 @@ def _facts(payment: Payment, move: Move) -> dict[str, Any]:
         "amount": payment.amount,
         "amount_captured": payment.amount_captured,
         "amount_late": payment.amount_late,
+        **_refund_facts(payment, move),
         "currency": payment.currency,
         "buyer": {"id": payment.buyer_id, "role": payment.buyer_role},
         "reference": payment.reference,
         "reason": move.reason,
+    }
+
+
+def _refund_facts(payment: Payment, move: Move) -> dict[str, Any]:
+    if not move.is_apart:
+        return {}
+    return {
+        "amount_refunded": payment.amount_refunded,
+        "amount_disputed": payment.amount_disputed,
+        "refund_id": None if move.refund_id is None else str(move.refund_id),
+        "refund_amount": move.amount,
     }
 
 
@@ -131,6 +147,11 @@ def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dic
         "authorized_deltas": [move.authorized_delta for move in moves],
         "captured_deltas": [move.captured_delta for move in moves],
         "late_deltas": [move.late_delta for move in moves],
+        "refunded_deltas": [move.refunded_delta for move in moves],
+        "reserved_deltas": [move.reserved_delta for move in moves],
+        "disputed_deltas": [move.disputed_delta for move in moves],
+        "refund_ids": [move.refund_id for move in moves],
+        "refund_statuses": [move.refund_status for move in moves],
         "gateway_ids": [move.gateway_id for move in moves],
         "failure_reasons": [step.after.failure_reason for step in steps],
         "failure_codes": [step.after.failure_code for step in steps],
@@ -142,11 +163,13 @@ def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dic
         "event_types": [move.event_type for move in moves],
         "event_reasons": [move.reason for move in moves],
         "actors": [step.actor for step in steps],
+        "event_codes": [move.code if move.refund_id is not None else None for move in moves],
         "event_datas": [encode(move.data).decode() if move.data else "{}" for move in moves],
         "attempt_states": [move.attempt_state for move in moves],
         "attempt_outcomes": [move.attempt_outcome for move in moves],
         "recover_ms": [move.recover_ms for move in moves],
-        "closes": [step.after.status in TERMINAL for step in steps],
+        # The end of a payment ends what of it was watched; what is done to an ended one does not.
+        "closes": [step.after.status in TERMINAL and step.move.refund_id is None for step in steps],
         "occurred_ats": [step.after.updated_at for step in steps],
         "message_ids": [step.message.message_id if step.message else None for step in steps],
         "topics": [step.message.topic if step.message else None for step in steps],

@@ -43,8 +43,8 @@ def check_channel(value: object, name: str = "channel") -> str:
     return text
 
 
-def check_place(jurisdiction: object, channel: object) -> None:
-    """Check where a buyer is and where the merchant sells, as far as it is told.
+def check_place(jurisdiction: object, channel: object, payment_method_type: object = None) -> None:
+    """Check where a buyer is, where the merchant sells and how it is paid, as far as it is told.
 
     Raises:
         InvalidField: ``jurisdiction_malformed`` or ``name_malformed``.
@@ -53,6 +53,8 @@ def check_place(jurisdiction: object, channel: object) -> None:
         check_jurisdiction(jurisdiction, "buyer.jurisdiction")
     if channel is not None:
         check_channel(channel)
+    if payment_method_type is not None:
+        check_channel(payment_method_type, "payment_method_type")
 
 
 def check_scope(scope: TermsScope) -> TermsScope:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paykeel.cli.fraud.ruleset_files import FILE_BYTES_MAX, read_file, write_yaml
+from paykeel.cli.fraud.ruleset_files import FILE_BYTES_MAX, read_file
 from paykeel.errors import InvalidInput
-from paykeel.fraud.documents import read_yaml
+from paykeel.fraud.documents import read_yaml, write_yaml
 from paykeel.fraud.rules import default_ruleset_text, read_ruleset_text
 from paykeel.fraud.stored import built_in, built_in_stored, read_stored
 from tests.unit.fraud.rulesets import ENGINE

@@ -25,6 +25,7 @@ from paykeel.cli.demo.books import (
     unsettled,
 )
 from paykeel.cli.demo.process import Service, free_port
+from paykeel.cli.demo.refunds import ADA, POLICY, check_refunds, refund_some
 from paykeel.cli.demo.steps import DemoFailed, Show, Step
 from paykeel.cli.demo.telling import Group, by_status, show_books, show_end, show_payments
 from paykeel.cli.orders.reading import Lines, read_orders
@@ -139,10 +140,12 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
         with show.step("Start the embedded PostgreSQL") as step:
             core = await stack.enter_async_context(open_core(Settings()))
             step.result = "durable, in a folder of its own"
-        with show.step("Create a merchant and an API key"):
+        with show.step("Create a merchant, a refund policy and an API key"):
             merchant = await core.merchants.create("Harbour Market", "test")
             with files("paykeel.cli.demo").joinpath("rates.csv").open("rb") as rates:
                 await core.merchants.import_rates(merchant.merchant_id, rates, author="demo")
+            owner = merchant.merchant_id
+            await core.refund_policies.publish(POLICY, merchant_id=owner, author=ADA)
             scopes = ("purchases:write", "payments:read", "payments:write")
             _, secret = await core.keys.create(merchant.merchant_id, "demo", scopes)
         service = Service(free_port(), folder / "service.log", {})
@@ -168,21 +171,19 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
             payments = await all_payments(core, merchant.merchant_id)
             by_recovery = await recovered(core, merchant.merchant_id, payments)
             step.result = f"{len(by_recovery)} payments were brought to their end by it"
-        with show.step("Compare with the gateway's own books"):
-            gateway = gateway_of(core)
-            lines = await compare(gateway, merchant.merchant_id, payments)
-            doubles = await gateway.double_charged(str(merchant.merchant_id))
-        with show.step("paykeel audit: recompute everything from history") as step:
-            report = await core.auditor.audit()
-            step.result = f"{report.events} events of {report.payments} payments"
+        with show.step("Give some money back, by the policy of the purchase"):
+            refunded = await refund_some(core, merchant.merchant_id, payments)
+            after = await all_payments(core, merchant.merchant_id)
+        lines, doubles, report = await _look_through(show, core, merchant.merchant_id, after)
 
-    statuses = by_status(payments)
+    statuses = by_status(after)
     show_payments(out, statuses)
     show_books(out, lines)
     show.heading("What must be true")
     _check_runs(show, first, second, payments)
     _check_crash(show, crash, by_recovery)
-    _check_money(show, lines, len(doubles), report)
+    check_refunds(show, refunded)
+    _check_money(show, lines, doubles, report)
     return {
         "first_run": first.document(),
         "second_run": second.document(),
@@ -191,8 +192,23 @@ async def _perform(out: Output, show: Show, folder: Path) -> dict[str, Any]:
             "recovered": len(by_recovery & {payment.payment_id for payment in crash.caught}),
         },
         "recovered": len(by_recovery),
+        "refunds": refunded.document(),
         **_facts(statuses, lines, report),
     }
+
+
+async def _look_through(
+    show: Show, core: Core, merchant_id: UUID, payments: list[Payment]
+) -> tuple[list[Line], int, AuditReport]:
+    """Return the books side by side, how many orders were charged twice, and the audit."""
+    with show.step("Compare with the gateway's own books"):
+        gateway = gateway_of(core)
+        lines = await compare(gateway, merchant_id, payments)
+        doubles = await gateway.double_charged(str(merchant_id))
+    with show.step("paykeel audit: recompute everything from history") as step:
+        report = await core.auditor.audit()
+        step.result = f"{report.events} events of {report.payments} payments"
+    return lines, len(doubles), report
 
 
 def _facts(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paykeel.cli.fraud.ruleset_files import show_mistakes, write_yaml
+from paykeel.cli.fraud.ruleset_files import show_mistakes
 from paykeel.errors import RulesetRefused
+from paykeel.fraud.documents import write_yaml
 from paykeel.fraud.rules import default_ruleset_text
 from paykeel.fraud.stored import DEFAULT, read_stored
 

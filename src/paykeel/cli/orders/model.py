@@ -104,6 +104,7 @@ def request_from_cells(cells: Mapping[str, str]) -> PurchaseRequest:
         "capture_method": given.get("capture_method"),
         "kind": given.get("kind"),
         "channel": given.get("channel"),
+        "payment_method_type": given.get("payment_method_type"),
         # Free text is taken as it stands, white space included.
         "description": cells["description"] if "description" in given else None,
         "metadata": {

@@ -38,11 +38,12 @@ COLUMNS = (
     "kind",
     "jurisdiction",
     "channel",
+    "payment_method_type",
 )
 #: What an NDJSON line may hold beside a key of another name.
 DOCUMENT_FIELDS = frozenset(
     {"reference", "amount", "currency", "buyer", "payment_method", "description", "metadata",
-     "capture_method", "kind", "channel"}
+     "capture_method", "kind", "channel", "payment_method_type"}
 )  # fmt: skip
 _METADATA = "metadata."
 #: What the API calls a field, and its column.

@@ -16,7 +16,7 @@ import asyncpg
 from paykeel.clock import Clock, SystemClock
 from paykeel.db.pool import Database
 from paykeel.errors import Misconfigured, Overloaded
-from paykeel.gateways.placeholder import counting, notices, rules
+from paykeel.gateways.placeholder import counting, notices, rules, screens
 from paykeel.gateways.placeholder.asking import (
     ask_charge,
     ask_follow_up,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from paykeel.gateways.placeholder.rules import Charge, Decision
+    from paykeel.money import Money
 
 NAME = "placeholder"
 #: What the buyer's step can come to.
@@ -254,6 +255,10 @@ class PlaceholderGateway:
             reference, lambda charge: rules.decide_completion(charge, result, own_id)
         )
         return NotFound() if done is None or done.answer is None else _as_found(done)
+
+    async def refund_there(self, charge_reference: str, amount: Money) -> Outcome:
+        """Give back in the gateway's own screens; ``gateway_id`` finds its webhooks."""
+        return await screens.refund_there(self._books, charge_reference, amount)
 
     async def webhooks(self, reference: str) -> list[tuple[dict[str, str], bytes]]:
         """Return the webhooks of an operation so far, signed now, in the order of delivery."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from paykeel.gateways.placeholder.answers import decode
+from paykeel.gateways.placeholder.screens import refund_of
 from paykeel.gateways.placeholder.tokens import find_script
 from paykeel.gateways.port import BadNotice, Notice
 
@@ -47,6 +48,7 @@ def _body(history: History, number: int, answer: Mapping[str, Any]) -> bytes:
         "id": f"evt_{name}",
         "reference": history.reference,
         "kind": history.kind,
+        "refund_of": refund_of(history.reference, history.charge_reference),
         "merchant_id": history.merchant_id,
         "payment_id": history.payment_id,
         "created": history.created_at.isoformat(),
@@ -76,10 +78,12 @@ def read(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> 
         outcome = decode(
             message["answer"], datetime.fromisoformat(expires_at) if expires_at else None
         )
+        charge = message["refund_of"]
         return Notice(
             message_id=str(message["id"]),
             reference=str(message["reference"]),
             outcome=outcome,
+            refund_of=None if charge is None else str(charge),
             merchant_id=str(message["merchant_id"]),
             payment_id=str(message["payment_id"]),
         )

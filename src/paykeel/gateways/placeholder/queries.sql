@@ -77,8 +77,8 @@ WHERE reference = :reference;
 -- name: find_history
 -- What was said about this reference, for its webhooks; no row means that there are none.
 SELECT
-    reference, kind, merchant_id, payment_id, payment_method, answer::text AS answer,
-    earlier::text AS earlier, settles_at, created_at
+    reference, kind, charge_reference, merchant_id, payment_id, payment_method,
+    answer::text AS answer, earlier::text AS earlier, settles_at, created_at
 FROM placeholder_gateway.operations
 WHERE reference = :reference;
 

@@ -77,6 +77,7 @@ class History:
 
     reference: str
     kind: str
+    charge_reference: str
     merchant_id: str
     payment_id: str
     payment_method: str

@@ -1,0 +1,2 @@
+-- Comes with the events of terms.
+SELECT 1;

@@ -1,0 +1,152 @@
+"""What the gateway's answer means for a refund, and how its caller is told: pure.
+
+What was asked for stays reserved until the gateway says that it was or was not given back; silence
+keeps it reserved. The first definite answer wins, but what the gateway gave back after it had
+refused is booked if there is room, and raises the alarm in any case.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+from paykeel.gateways.port import (
+    Authorized,
+    Declined,
+    NotSent,
+    Outcome,
+    Pending,
+    RequiresAction,
+    Succeeded,
+    Unknown,
+)
+from paykeel.money import Money
+from paykeel.payments.moves import Close, Decision, Defer, Move
+
+if TYPE_CHECKING:
+    from paykeel.payments.model import Payment
+    from paykeel.payments.moves import Attempt, Waits
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands."""
+
+    #: Waits for a person; its amount is reserved.
+    REQUESTED = "requested"
+    #: Sent, or about to be; its amount is reserved until its end is known.
+    PENDING = "pending"
+    #: Given back.
+    SUCCEEDED = "succeeded"
+    #: The gateway refused it; nothing is reserved any more.
+    FAILED = "failed"
+    #: A person refused it.
+    REJECTED = "rejected"
+    #: Whoever asked called it off.
+    CANCELED = "canceled"
+
+
+#: Every way that a refund may go: the rows of ``refund_transitions``.
+REFUND_TRANSITIONS: dict[str, frozenset[RefundStatus]] = {
+    "new": frozenset({RefundStatus.REQUESTED, RefundStatus.PENDING, RefundStatus.SUCCEEDED}),
+    RefundStatus.REQUESTED: frozenset(
+        {RefundStatus.PENDING, RefundStatus.REJECTED, RefundStatus.CANCELED}
+    ),
+    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    RefundStatus.FAILED: frozenset({RefundStatus.SUCCEEDED}),
+}
+
+#: Where a refund stands after each of its events; the audit replays by it.
+AFTER_EVENT: dict[str, RefundStatus] = {
+    "payment.refund_requested": RefundStatus.REQUESTED,
+    "payment.refund_sent": RefundStatus.PENDING,
+    "payment.refund_approved": RefundStatus.PENDING,
+    "payment.refund_rejected": RefundStatus.REJECTED,
+    "payment.refund_canceled": RefundStatus.CANCELED,
+    "payment.refunded": RefundStatus.SUCCEEDED,
+    "payment.refund_failed": RefundStatus.FAILED,
+    "payment.refund_late": RefundStatus.SUCCEEDED,
+    "payment.refund_outside": RefundStatus.SUCCEEDED,
+}
+
+
+def after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Waits) -> Decision:
+    """Say what the gateway's answer to a refund does to its payment."""
+    wanted = Money(attempt.amount, payment.currency)
+    if isinstance(outcome, Succeeded) and outcome.amount != wanted:
+        said = f"amount mismatch: asked {wanted.minor}, gateway says {outcome.amount.minor} "
+        return Defer("open", said + outcome.amount.currency, waits.again_ms, alarm=True)
+    if attempt.state == "done":
+        return _after_its_end(payment, attempt, outcome)
+    match outcome:
+        case Succeeded():
+            return Move(
+                to_status=payment.status,
+                event_type="payment.refunded",
+                amount=attempt.amount,
+                refunded_delta=attempt.amount,
+                reserved_delta=-attempt.amount,
+                refund_id=attempt.refund_id,
+                refund_status=RefundStatus.SUCCEEDED,
+                gateway_id=outcome.gateway_id,
+                attempt_outcome="succeeded",
+            )
+        case Declined():
+            return Move(
+                to_status=payment.status,
+                event_type="payment.refund_failed",
+                amount=attempt.amount,
+                reserved_delta=-attempt.amount,
+                refund_id=attempt.refund_id,
+                refund_status=RefundStatus.FAILED,
+                reason=str(outcome.reason),
+                code=outcome.code,
+                attempt_outcome=f"declined: {outcome.reason}",
+            )
+        case NotSent():
+            return Defer("open", f"not sent: {outcome.reason}"[:200], waits.again_ms)
+        case Unknown():
+            return Defer("open", f"unknown: {outcome.reason}"[:200], waits.again_ms)
+        case Pending() | RequiresAction() | Authorized():
+            return Defer("open", "pending", waits.again_ms)
+        case _:
+            assert_never(outcome)
+
+
+def _after_its_end(payment: Payment, attempt: Attempt, outcome: Outcome) -> Decision:
+    """Let a refund that is over take effect no second time; book one that had been refused.
+
+    What contradicts its end is noted once in the history, for somebody to look into.
+    """
+    events = [event for event in payment.timeline if event.refund_id == attempt.refund_id]
+    noted = {event.type for event in events}
+    given = not noted.isdisjoint({"payment.refunded", "payment.refund_late"})
+    match outcome:
+        case Declined() if given:
+            event_type = "payment.refund_contradicted"
+        case Succeeded() if not given:
+            taken = payment.amount_refunded + payment.amount_refund_reserved
+            if payment.amount_captured - taken >= attempt.amount:
+                return Move(
+                    to_status=payment.status,
+                    event_type="payment.refund_late",
+                    amount=attempt.amount,
+                    refunded_delta=attempt.amount,
+                    refund_id=attempt.refund_id,
+                    refund_status=RefundStatus.SUCCEEDED,
+                    gateway_id=outcome.gateway_id,
+                    attempt_outcome="succeeded",
+                    alarm=True,
+                )
+            event_type = "payment.refund_unbooked"
+        case _:
+            return Close("repeated")
+    if event_type in noted:
+        return Close("repeated")
+    return Move(
+        to_status=payment.status,
+        event_type=event_type,
+        amount=attempt.amount,
+        refund_id=attempt.refund_id,
+        attempt_outcome=event_type,
+        alarm=True,
+    )

@@ -1,0 +1,140 @@
+"""What a policy gives of a payment, and whether what somebody asks for stays within it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paykeel.errors import InvalidField, Refused
+from paykeel.payments.encoding import instant
+from paykeel.payments.refunding import AFTER_EVENT, RefundStatus
+from paykeel.payments.states import TERMINAL
+from paykeel.refunds.facts import QuoteOutcome, RefundFacts
+from paykeel.refunds.policy import RefundReason
+from paykeel.refunds.quoting import needs_approval
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from paykeel.payments.model import Payment
+    from paykeel.refunds.facts import RefundQuote
+    from paykeel.refunds.model import GivenFacts, RefundRequest
+    from paykeel.refunds.policy import RefundPolicy
+
+#: A refund that counts: it was given back, or may be.
+COUNTS = frozenset({RefundStatus.REQUESTED, RefundStatus.PENDING, RefundStatus.SUCCEEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a refund is opened."""
+
+    #: In minor units.
+    amount: int
+    status: RefundStatus
+    #: Whether somebody else than who asked has to approve it.
+    four_eyes: bool
+
+
+def facts_of(payment: Payment, given: GivenFacts, reason: str) -> RefundFacts:
+    """Return what is known of a payment, in the words of policies."""
+    where = {
+        event.refund_id: AFTER_EVENT[event.type]
+        for event in payment.timeline
+        if event.refund_id is not None and event.type in AFTER_EVENT
+    }
+    return RefundFacts(
+        currency=payment.currency,
+        exponent=payment.exponent,
+        captured=payment.amount_captured,
+        refunded=payment.amount_refunded + payment.amount_refund_reserved,
+        refunds_count=sum(status in COUNTS for status in where.values()),
+        disputed=payment.amount_disputed,
+        purchased_at=payment.created_at,
+        captured_at=_captured_at(payment),
+        delivered_at=given.delivered_at,
+        service_at=given.service_at,
+        no_show=given.no_show,
+        reason=RefundReason(reason),
+        components=given.components,
+        units=given.units,
+        jurisdiction=given.jurisdiction,
+    )
+
+
+def _captured_at(payment: Payment) -> datetime:
+    captured = (event.occurred_at for event in payment.timeline if event.captured_delta > 0)
+    return next(captured, payment.created_at)
+
+
+def check_refundable(payment: Payment) -> None:
+    """Refuse what nothing can be given back of.
+
+    Raises:
+        Refused: ``payment_not_refundable``.
+    """
+    if payment.status not in TERMINAL or not payment.amount_captured:
+        raise Refused(
+            f"This payment is {payment.status}, and {payment.amount_captured} minor units are "
+            "captured: there is nothing to refund. Cancel what is only reserved.",
+            code="payment_not_refundable",
+            status=str(payment.status),
+        )
+
+
+def terms_of(
+    payment: Payment, policy: RefundPolicy | None, quoted: RefundQuote, request: RefundRequest
+) -> Terms:
+    """Say which amount is given back, and whether somebody has to approve that.
+
+    Raises:
+        Refused: ``refunded_amount_changed``, ``refund_denied``, ``refund_outside_policy``.
+        InvalidField: ``amount_over_refundable``, ``amount_required``.
+    """
+    taken = payment.amount_refunded + payment.amount_refund_reserved
+    expected = request.expected_refunded_amount
+    if expected is not None and expected != taken:
+        raise Refused(
+            f"{taken} minor units were asked for or given back so far, and not {expected}: look "
+            "at the payment again.",
+            code="refunded_amount_changed",
+            amount_refunded=payment.amount_refunded,
+            amount_refund_reserved=payment.amount_refund_reserved,
+        )
+    amount = request.amount if request.amount is not None else _by_policy(quoted, request)
+    if amount > payment.refundable:
+        raise InvalidField(
+            "amount",
+            "amount_over_refundable",
+            f"At most {payment.refundable} minor units can be given back now.",
+        )
+    within = quoted.outcome is QuoteOutcome.REFUNDABLE and amount <= quoted.amount
+    if not within and request.override_reason is None and quoted.outcome is not QuoteOutcome.ASK:
+        raise Refused(
+            f"The policy gives {quoted.amount} minor units now: ask for no more, or say why it is "
+            "not to decide (override_reason); then somebody has to approve it.",
+            code="refund_outside_policy",
+            quoted_amount=quoted.amount,
+            quoted_code=quoted.code,
+        )
+    asks = not within or needs_approval(policy, quoted, amount)
+    status = RefundStatus.REQUESTED if asks else RefundStatus.PENDING
+    # What a policy does not give is never one person's decision.
+    four_eyes = asks and (not within or (policy is not None and policy.approval.four_eyes))
+    return Terms(amount, status, four_eyes)
+
+
+def _by_policy(quoted: RefundQuote, request: RefundRequest) -> int:
+    """Return what the policy gives, where the caller leaves the amount to it."""
+    if quoted.outcome is QuoteOutcome.REFUNDABLE and quoted.amount > 0:
+        return quoted.amount
+    if quoted.outcome is QuoteOutcome.ASK or request.override_reason is not None:
+        raise InvalidField(
+            "amount", "amount_required", "The policy does not say how much; name the amount."
+        )
+    raise Refused(
+        "The policy gives nothing back now.",
+        code="refund_denied",
+        quoted_code=quoted.code,
+        next_boundary=None if quoted.next_boundary is None else instant(quoted.next_boundary),
+    )

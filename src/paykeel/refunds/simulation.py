@@ -1,0 +1,270 @@
+"""Simulation: what another policy would have given back in the past, beside what was given.
+
+Every refund that was asked for keeps the instant and the facts by which its policy was asked; the
+rest is in the payment's history. So the same pure function answers again, for another policy. What
+would have been given before counts, for each payment: two refunds of it never come to more than was
+captured, here as little as in truth.
+
+What a policy refused outright was never asked for, and nobody wrote it down: of a more generous
+policy, this shows the least that it would have given.
+
+All is read in one snapshot through a cursor, so memory does not grow with the period.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from paykeel.db.pool import fetch_on
+from paykeel.db.sql import load
+from paykeel.errors import NotFound
+from paykeel.fraud.backtest import Period, first_id
+from paykeel.money import exponent_of
+from paykeel.payments.refunding import AFTER_EVENT
+from paykeel.refunds.facts import QuoteOutcome, RefundFacts
+from paykeel.refunds.policy import ANY, RefundReason, policy_sha256
+from paykeel.refunds.quoting import quote
+from paykeel.refunds.reckoning import COUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from paykeel.db.pool import Connection, Database
+    from paykeel.refunds.facts import RefundQuote
+    from paykeel.refunds.policy import RefundPolicy
+
+    Progress = Callable[[int, int], None]
+
+SQL = load("paykeel.refunds", "simulation.sql")
+PAGE_ROWS = 500
+EXAMPLES_MAX = 10
+#: Counting and reading the past may take its time.
+TIMEOUT_MS = 3_600_000
+#: Ids of refunds begin with the time at which they were made, by whichever machine made them.
+ID_SLACK = timedelta(days=1)
+#: The events after which a refund counts, and all those that say where one stands.
+_LIVE_EVENTS = [event for event, status in AFTER_EVENT.items() if status in COUNTS]
+_EVENTS = list(AFTER_EVENT)
+
+
+@dataclass(slots=True)
+class Sums:
+    """Some refunds; amounts in minor units of one currency."""
+
+    refunds: int = 0
+    given: int = 0
+    would: int = 0
+    #: How many the policy leaves to a person, because a fact is missing.
+    asks: int = 0
+    #: How many somebody would have to approve.
+    approvals: int = 0
+
+    def document(self) -> dict[str, int]:
+        """Return them as JSON-ready values."""
+        return {
+            "refunds": self.refunds,
+            "given": self.given,
+            "would": self.would,
+            "difference": self.would - self.given,
+            "asks": self.asks,
+            "approvals": self.approvals,
+        }
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was found so far. It grows with roles, reasons and currencies, and not with refunds."""
+
+    groups: dict[tuple[str, str, str], Sums] = field(default_factory=dict)
+    done: int = 0
+    changed: int = 0
+    out_of_scope: int = 0
+    #: The largest differences, with the payment.
+    examples: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    def add(self, row: Any, would: int, quoted: RefundQuote) -> None:
+        """Count one refund."""
+        sums = self.groups.setdefault((row["buyer_role"], row["reason"], row["currency"]), Sums())
+        sums.refunds += 1
+        sums.given += row["amount"]
+        sums.would += would
+        sums.asks += quoted.outcome is QuoteOutcome.ASK
+        sums.approvals += quoted.approval
+        if would != row["amount"]:
+            self.changed += 1
+            shown = {
+                "refund_id": str(row["refund_id"]),
+                "payment_id": str(row["payment_id"]),
+                "currency": row["currency"],
+                "given": row["amount"],
+                "would": would,
+                "code": quoted.code,
+            }
+            self.examples.append((abs(would - row["amount"]), shown))
+            if len(self.examples) > 2 * EXAMPLES_MAX:
+                self._shorten()
+
+    def _shorten(self) -> None:
+        self.examples.sort(key=lambda one: (-one[0], one[1]["refund_id"]))
+        del self.examples[EXAMPLES_MAX:]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON-ready values, by role and reason."""
+        self._shorten()
+        return {
+            "refunds": self.done - self.out_of_scope,
+            "changed": self.changed,
+            "groups": [
+                {"role": role, "reason": reason, "currency": currency, **sums.document()}
+                for (role, reason, currency), sums in sorted(self.groups.items())
+            ],
+            "examples": [shown for _, shown in self.examples],
+        }
+
+
+async def simulate(
+    database: Database,
+    policy: RefundPolicy,
+    *,
+    merchant_id: UUID,
+    period: Period,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Reckon a period's refunds again by another policy; return the report as JSON-ready values.
+
+    Amounts are in minor units. ``would`` is what the policy gives, but no more than was asked for
+    where the amount was named otherwise than the policy of then gave it. Purchases that the policy
+    is not for are left out: of its scope, role and product are looked at, since a payment keeps no
+    more.
+
+    Args:
+        database: Where the past is.
+        policy: A checked policy; it need not be published.
+        merchant_id: Whose past.
+        period: When the refunds were asked for.
+        on_progress: Called after each page with how many were reckoned, of how many.
+
+    Raises:
+        NotFound: There is no such merchant.
+    """
+    values = {
+        "merchant_id": merchant_id,
+        "id_min": first_id(period.since - ID_SLACK),
+        "id_max": first_id(period.until + ID_SLACK),
+        "since": period.since,
+        "until": period.until,
+        "live": [str(status) for status in COUNTS],
+    }
+    started = time.monotonic_ns()
+    async with (
+        database.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        if not await fetch_on(connection, SQL["simulation_setup"], {"merchant_id": merchant_id}):
+            raise NotFound("There is no such merchant.")
+        (counts,) = await fetch_on(connection, SQL["count_refunds"], values, TIMEOUT_MS)
+        found = await _reckon(connection, policy, values, counts["refunds"], on_progress)
+    took_ms = (time.monotonic_ns() - started) // 1_000_000
+    return {
+        "policy": policy.key,
+        "sha256": policy_sha256(policy.document()).hex(),
+        "since": period.since.isoformat(),
+        "until": period.until.isoformat(),
+        **found.document(),
+        "left_out": {
+            "not_given": counts["not_given"],
+            "outside": counts["outside"],
+            "out_of_scope": found.out_of_scope,
+        },
+        "took_ms": took_ms,
+        "refunds_per_s": found.done * 1_000 // max(1, took_ms),
+    }
+
+
+async def _reckon(
+    connection: Connection,
+    policy: RefundPolicy,
+    values: Mapping[str, Any],
+    total: int,
+    on_progress: Progress | None,
+) -> _Findings:
+    """Reckon page by page."""
+    found = _Findings()
+    past = SQL["past_refunds"]
+    arguments = past.arguments({**values, "events": _EVENTS, "live_events": _LIVE_EVENTS})
+    cursor = await connection.cursor(past.text, *arguments, timeout=TIMEOUT_MS / 1000)
+    payment_id: UUID | None = None
+    #: Of this payment: what each refund would have given, and what was given.
+    before: dict[UUID, tuple[int, int]] = {}
+    while rows := await cursor.fetch(PAGE_ROWS, timeout=TIMEOUT_MS / 1000):
+        for row in rows:
+            found.done += 1
+            if not _is_for(policy, row):
+                found.out_of_scope += 1
+                continue
+            if row["payment_id"] != payment_id:
+                payment_id = row["payment_id"]
+                before.clear()
+            quoted = quote(policy, _facts(row, before), row["as_of"])
+            would = _would(row, quoted)
+            before[row["refund_id"]] = would, row["amount"]
+            found.add(row, would, quoted)
+        if on_progress is not None:
+            on_progress(found.done, total)
+        # Whoever else uses this loop gets a turn.
+        await asyncio.sleep(0)
+    return found
+
+
+def _is_for(policy: RefundPolicy, row: Any) -> bool:
+    """Say whether a policy may have been for a purchase, by what is kept of it."""
+    scope = policy.scope
+    return scope.buyer_role in (ANY, row["buyer_role"]) and scope.product in (ANY, row["kind"])
+
+
+def _would(row: Any, quoted: RefundQuote) -> int:
+    """Return what would have been given: all that the policy gives, or what was asked for of it."""
+    asked: int = row["amount"]
+    return quoted.amount if asked == row["quoted_amount"] else min(asked, quoted.amount)
+
+
+def _facts(row: Any, before: Mapping[UUID, tuple[int, int]]) -> RefundFacts:
+    """Return what was known, as if the policy had held for the earlier refunds, too."""
+    counted = row["counted"]
+    refunded = row["refunded"]
+    count = len(counted)
+    for refund_id in counted:
+        if refund_id in before:
+            would, given = before[refund_id]
+            refunded += would - given
+            # What would have given nothing would have been no refund.
+            count -= not would
+    told: Mapping[str, Any] = row["facts"] or {}
+    units = told.get("units")
+    facts = {
+        "currency": row["currency"],
+        "exponent": exponent_of(row["currency"]),
+        "captured": row["captured"],
+        "refunded": refunded,
+        "refunds_count": count,
+        "disputed": row["disputed"],
+        "purchased_at": row["purchased_at"],
+        "captured_at": row["captured_at"] or row["purchased_at"],
+        "delivered_at": _instant(told.get("delivered_at")),
+        "service_at": _instant(told.get("service_at")),
+        "no_show": told.get("no_show"),
+        "reason": RefundReason(row["reason"]),
+        "components": told.get("components", {}),
+        "units": None if units is None else (units["count"], units["price"]),
+        "jurisdiction": told.get("jurisdiction"),
+    }
+    return RefundFacts(**facts)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,192 @@
+"""What another policy would have given: exact, page by page, and never more than was captured."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from paykeel.errors import NotFound
+from paykeel.fraud.backtest import Period
+from paykeel.refunds.parsing import policy_of
+from paykeel.refunds.simulation import PAGE_ROWS, simulate
+from tests.database.helpers import buy
+from tests.database.refunding import (
+    AMOUNT,
+    OTHER_EYES,
+    outside_notice,
+    publish_policy,
+    refund,
+    refunds_of,
+)
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from paykeel import Paykeel
+    from paykeel.merchants import Merchant
+
+NEVER = {"approval": {"when": "never"}}
+
+#: Copies of the newest refund, with all that the simulation reads of it, each of a payment of its
+#: own: identifiers are made anew from its place in the row.
+_COPY = (
+    """
+    INSERT INTO payments SELECT (jsonb_populate_record(p, jsonb_build_object(
+        'payment_id', md5('payment' || n)::uuid, 'idempotency_key', 'copy-' || n,
+        'gateway_id', 'copy-' || n))).*
+    FROM payments p, generate_series(1, $1::int) n
+    """,
+    """
+    INSERT INTO payment_events SELECT (jsonb_populate_record(e, jsonb_build_object(
+        'payment_id', md5('payment' || n)::uuid,
+        'refund_id', overlay(e.refund_id::text placing lpad(to_hex(n), 8, '0') from 29)))).*
+    FROM payment_events e, generate_series(1, $1::int) n
+    """,
+    """
+    INSERT INTO refunds SELECT (jsonb_populate_record(r, jsonb_build_object(
+        'payment_id', md5('payment' || n)::uuid, 'idempotency_key', 'copy-' || n,
+        'refund_id', overlay(r.refund_id::text placing lpad(to_hex(n), 8, '0') from 29)))).*
+    FROM refunds r, generate_series(1, $1::int) n
+    """,
+    """
+    INSERT INTO refund_decisions SELECT (jsonb_populate_record(d, jsonb_build_object(
+        'refund_id', overlay(d.refund_id::text placing lpad(to_hex(n), 8, '0') from 29)))).*
+    FROM refund_decisions d, generate_series(1, $1::int) n
+    """,
+)
+
+
+def policy(percent_bps: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "key": "other", "title": "Other", "otherwise": {"percent_bps": percent_bps}, **changes
+    }  # fmt: skip
+
+
+async def tried(
+    paykeel: Paykeel, merchant: Merchant, percent_bps: int, **changes: Any
+) -> dict[str, Any]:
+    """What a policy would have given within the last hour."""
+    now = paykeel.database.now()
+    return await simulate(
+        paykeel.database,
+        policy_of(policy(percent_bps, **changes)),
+        merchant_id=merchant.merchant_id,
+        period=Period(since=now - timedelta(hours=1), until=now + timedelta(hours=1)),
+    )
+
+
+def sums(report: dict[str, Any]) -> tuple[int, int, int]:
+    """How many, what was given, and what would have been, over all groups."""
+    groups = report["groups"]
+    return (
+        sum(one["refunds"] for one in groups),
+        sum(one["given"] for one in groups),
+        sum(one["would"] for one in groups),
+    )
+
+
+async def test_several_refunds_of_a_payment_never_come_to_more(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    await publish_policy(paykeel, merchant, **NEVER, otherwise={"percent_bps": 4_000})
+    payment = await buy(paykeel, merchant)
+    # All that the policy gives, a gift, and what somebody gave back in the gateway's own screens.
+    await refund(paykeel, payment, "r-1", None)
+    gift = await refund(paykeel, payment, "r-2", 600, override_reason="A gift", reason="other")
+    await refunds_of(paykeel).approve(
+        gift.refund_id, merchant_id=merchant.merchant_id, operator=OTHER_EYES
+    )
+    await refunds_of(paykeel).take_notice(outside_notice(payment, amount=50))
+
+    same = await tried(paykeel, merchant, 4_000)
+    assert sums(same) == (2, 1_100, 500)
+    all_of_it = await tried(paykeel, merchant, 10_000)
+    assert sums(all_of_it) == (2, 1_100, AMOUNT)
+    assert [one["would"] for one in all_of_it["examples"]] == [AMOUNT, 0]
+    assert all_of_it["left_out"] == {"not_given": 0, "outside": 1, "out_of_scope": 0}
+    half = await tried(paykeel, merchant, 5_000)
+    assert sums(half) == (2, 1_100, 625)
+    once = await tried(paykeel, merchant, 3_000, max_refunds=1)
+    assert [one["would"] for one in once["groups"]] == [0, 375]
+    assert sums(await tried(paykeel, merchant, 0)) == (2, 1_100, 0)
+
+
+async def test_what_nobody_gave_is_left_out_and_what_waits_is_not(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    await publish_policy(paykeel, merchant)
+    service = refunds_of(paykeel)
+    payment = await buy(paykeel, merchant)
+    for number, decide in enumerate((service.reject, service.cancel)):
+        held = await refund(paykeel, payment, f"r-{number}", None)
+        await decide(held.refund_id, merchant_id=merchant.merchant_id, operator=OTHER_EYES)
+    await refund(paykeel, payment, "r-3", 400)
+    declined = await buy(paykeel, merchant, "declined", payment_method="pm_refund_declined")
+    failed = await refund(paykeel, declined, "r-4", None)
+    sent = await service.approve(
+        failed.refund_id, merchant_id=merchant.merchant_id, operator=OTHER_EYES
+    )
+    assert sent.status == "failed"
+
+    report = await tried(paykeel, merchant, 10_000)
+    assert (report["refunds"], report["left_out"]["not_given"]) == (1, 3)
+    # A part was asked for, and more is not given for that.
+    assert (sums(report), report["changed"], report["examples"]) == ((1, 400, 400), 0, [])
+    operators = await tried(paykeel, merchant, 10_000, scope={"buyer_role": "operator"})
+    assert (operators["refunds"], operators["left_out"]["out_of_scope"]) == (0, 1)
+    tickets = await tried(paykeel, merchant, 10_000, scope={"product": "ticket"})
+    assert tickets["left_out"]["out_of_scope"] == 1
+
+
+async def test_it_goes_page_by_page_and_says_how_far_it_is(
+    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
+) -> None:
+    payment = await buy(paykeel, merchant)
+    await refund(paykeel, payment, "r-1", None)
+    for statement in _COPY:
+        await admin.execute(statement, PAGE_ROWS)
+    said: list[tuple[int, int]] = []
+    now = paykeel.database.now()
+    report = await simulate(
+        paykeel.database,
+        policy_of(policy(3_333)),
+        merchant_id=merchant.merchant_id,
+        period=Period(since=now - timedelta(hours=1), until=now + timedelta(hours=1)),
+        on_progress=lambda done, total: said.append((done, total)),
+    )
+    every = PAGE_ROWS + 1
+    assert said == [(PAGE_ROWS, every), (every, every)]
+    assert sums(report) == (every, every * AMOUNT, every * 417)
+    assert (report["changed"], len(report["examples"])) == (every, 10)
+
+
+async def test_a_period_has_its_ends_and_a_merchant_is_needed(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    payment = await buy(paykeel, merchant)
+    made = await refund(paykeel, payment, "r-1", None)
+
+    async def count(since: timedelta, until: timedelta) -> int:
+        report = await simulate(
+            paykeel.database,
+            policy_of(policy(10_000)),
+            merchant_id=merchant.merchant_id,
+            period=Period(since=made.created_at + since, until=made.created_at + until),
+        )
+        found: int = report["refunds"]
+        return found
+
+    tick, none = timedelta(microseconds=1), timedelta(0)
+    assert await count(none, tick) == 1
+    assert await count(-tick, none) == 0
+    assert await count(tick, 2 * tick) == 0
+    with pytest.raises(NotFound):
+        await simulate(
+            paykeel.database,
+            policy_of(policy(10_000)),
+            merchant_id=uuid4(),
+            period=Period(since=made.created_at, until=made.created_at + tick),
+        )

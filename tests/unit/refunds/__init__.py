@@ -1,0 +1,1 @@
+"""Refund policies: read, checked, quoted and told."""
