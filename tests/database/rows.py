@@ -9,6 +9,7 @@ from tests.database.fraud_history_rows import HISTORY_ROWS
 from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
 from tests.database.ids import AT, MERCHANT, PAYMENT
 from tests.database.sealing_rows import SEAL_ROWS
+from tests.database.terms_event_rows import EVENT_ROWS
 from tests.database.terms_rows import TERMS_ROWS
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ ROWS: dict[str, dict[str, Any]] = {
     **HISTORY_ROWS,
     **SEAL_ROWS,
     **TERMS_ROWS,
+    **EVENT_ROWS,
     "refund_policies": {
         "merchant_id": MERCHANT,
         "policy_version": 1,

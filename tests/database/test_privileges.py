@@ -29,6 +29,7 @@ HISTORY = (
     "terms_documents",
     "terms_scopes",
     "terms_presentations",
+    "terms_events",
 )
 #: Other history rests on these, so that they cannot be truncated alone.
 BASES = {

@@ -838,6 +838,33 @@ CREATE TABLE public.terms_documents (
         <= 200)))
 );
 
+-- TABLE terms_events
+
+CREATE TABLE public.terms_events (
+    merchant_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    version_id uuid,
+    version_sha256 bytea,
+    acceptance_id uuid,
+    author text NOT NULL,
+    because text,
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_events_author_check CHECK (((char_length(author) >= 1) AND (char_length(author)
+        <= 200))),
+    CONSTRAINT terms_events_because_check CHECK (((char_length(because) >= 1) AND
+        (char_length(because) <= 500))),
+    CONSTRAINT terms_events_kind_check CHECK ((kind = ANY (ARRAY['published'::text,
+        'withdrawn'::text, 'erased'::text]))),
+    CONSTRAINT terms_events_name_their_row CHECK ((((kind = 'erased'::text) = (acceptance_id IS NOT
+        NULL)) AND ((kind = 'erased'::text) = (version_id IS NULL)))),
+    CONSTRAINT terms_events_version_sha256_check CHECK ((octet_length(version_sha256) = 32)),
+    CONSTRAINT terms_publications_have_hashes CHECK (((kind = 'published'::text) = (version_sha256
+        IS NOT NULL))),
+    CONSTRAINT terms_withdrawals_have_reasons CHECK (((kind = 'withdrawn'::text) = (because IS NOT
+        NULL)))
+);
+
 -- TABLE terms_personal
 
 CREATE TABLE public.terms_personal (
@@ -1232,6 +1259,11 @@ ALTER TABLE ONLY public.terms_documents
 ALTER TABLE ONLY public.terms_documents
     ADD CONSTRAINT terms_documents_pkey PRIMARY KEY (merchant_id, document_id);
 
+-- CONSTRAINT terms_events terms_events_pkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_pkey PRIMARY KEY (merchant_id, event_id);
+
 -- CONSTRAINT terms_presentations terms_nonces_are_one_each
 
 ALTER TABLE ONLY public.terms_presentations
@@ -1415,6 +1447,16 @@ CREATE INDEX terms_acceptance_taken_back ON public.terms_acceptance USING btree 
     occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id, version_id) WHERE (decision =
     'withdraw'::text);
 
+-- INDEX terms_events_of_personal
+
+CREATE UNIQUE INDEX terms_events_of_personal ON public.terms_events USING btree (acceptance_id,
+    merchant_id) WHERE (acceptance_id IS NOT NULL);
+
+-- INDEX terms_events_of_versions
+
+CREATE UNIQUE INDEX terms_events_of_versions ON public.terms_events USING btree (version_id, kind,
+    merchant_id) WHERE (version_id IS NOT NULL);
+
 -- INDEX terms_imports_once
 
 CREATE UNIQUE INDEX terms_imports_once ON public.terms_acceptance USING btree (imported_from,
@@ -1504,6 +1546,11 @@ CREATE TRIGGER terms_acceptance_is_history BEFORE DELETE OR UPDATE OR TRUNCATE O
 
 CREATE TRIGGER terms_documents_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.terms_documents FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_events terms_events_are_history
+
+CREATE TRIGGER terms_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.terms_events
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
 -- TRIGGER terms_presentations terms_presentations_are_history
 
@@ -1701,6 +1748,24 @@ ALTER TABLE ONLY public.terms_documents
     ADD CONSTRAINT terms_documents_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
+-- FK CONSTRAINT terms_events terms_events_merchant_id_acceptance_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_acceptance_id_fkey FOREIGN KEY (merchant_id,
+        acceptance_id) REFERENCES public.terms_acceptance(merchant_id, acceptance_id);
+
+-- FK CONSTRAINT terms_events terms_events_merchant_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_events terms_events_merchant_id_version_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_version_id_fkey FOREIGN KEY (merchant_id, version_id)
+        REFERENCES public.terms_versions(merchant_id, version_id);
+
 -- FK CONSTRAINT terms_personal terms_personal_merchant_id_acceptance_id_fkey
 
 ALTER TABLE ONLY public.terms_personal
@@ -1823,6 +1888,7 @@ GRANT SELECT,INSERT ON TABLE public.seals TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.server_secrets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_acceptance TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_documents TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_events TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_personal TO paykeel_app;
 GRANT UPDATE(ip) ON TABLE public.terms_personal TO paykeel_app;
 GRANT UPDATE(ip_salt) ON TABLE public.terms_personal TO paykeel_app;
