@@ -85,9 +85,24 @@ def test_everything_that_is_stored_is_checked(cli: Cli, kept: dict[str, Any], ur
     assert "Everything is as it was published, shown and sealed." in whole.out
     assert "--head" in whole.out
     assert (counted["acceptances"], counted["versions"], counted["presentations"]) == (1, 1, 1)
+    assert counted["events"] == 1
     assert broken.code == document.code == 1
     assert f"terms_acceptance {kept['id']}" in broken.out
     assert document.json["first_fault"]["code"] == "row_changed"
+
+
+def test_a_forged_withdrawal_is_named(cli: Cli, kept: dict[str, Any], urls: Urls) -> None:
+    whole = cli("terms", "verify", "--all")
+    change(
+        urls,
+        "UPDATE terms_versions SET status = 'withdrawn', withdrawn_by = 'ann', "
+        "withdrawn_at = published_at, withdrawn_because = 'It was wrong'",
+    )
+    broken = cli("terms", "verify", "--all")
+
+    assert whole.code == 0, whole
+    assert broken.code == 1
+    assert f"Broken first at terms_versions {kept['version_id']}: event_missing" in broken.out
 
 
 def test_personal_data_is_erased_and_the_rest_holds(

@@ -126,6 +126,13 @@ _REST = (
     FROM payments p
     WHERE p.idempotency_key LIKE 'bulk-%'
     """,
+    # As many erasures, of other acceptances.
+    """
+    INSERT INTO terms_events (merchant_id, event_id, kind, acceptance_id, author, occurred_at)
+    SELECT p.merchant_id, p.payment_id, 'erased', gen_random_uuid(), 'Ann', p.created_at
+    FROM payments p
+    WHERE p.idempotency_key LIKE 'bulk-%'
+    """,
 )
 #: One buyer has said so much, to and fro; the last is above.
 _WORDS = """

@@ -10,6 +10,7 @@ from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
 from tests.database.ids import AT, MERCHANT, PAYMENT
 from tests.database.refund_rows import REFUND_ROWS
 from tests.database.sealing_rows import SEAL_ROWS
+from tests.database.terms_event_rows import EVENT_ROWS
 from tests.database.terms_rows import TERMS_ROWS
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ ROWS: dict[str, dict[str, Any]] = {
     **HISTORY_ROWS,
     **SEAL_ROWS,
     **TERMS_ROWS,
+    **EVENT_ROWS,
     **REFUND_ROWS,
     "payment_metrics": {
         "merchant_id": MERCHANT,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from paykeel.sealing.tables import TERMS
+from paykeel.sealing.tables import TERMS, TERMS_EVENTS
 from paykeel.terms.acceptance import Asked
+from paykeel.terms.digests import version_sha256
 from paykeel.terms.evidence import TermsEvidence
 from paykeel.terms.evidence_facts import ClientFacts
 from tests.database.sealing import tamper
@@ -97,8 +98,34 @@ async def play(paykeel: Paykeel, merchant: Merchant) -> Scene:
 
 
 async def seal(paykeel: Paykeel, merchant: Merchant) -> None:
-    """Seal whatever was said."""
-    await paykeel.sealing.seal_merchant(merchant.merchant_id, TERMS)
+    """Seal whatever was said, and whatever happened."""
+    for table in (TERMS, TERMS_EVENTS):
+        await paykeel.sealing.seal_merchant(merchant.merchant_id, table)
+
+
+async def rewrite(
+    paykeel: Paykeel, admin: asyncpg.Connection, version: TermsVersion, key: str, locale: str
+) -> str:
+    """Replace a published text, and all hashes that stand with it; return the version's, in hex."""
+    whole = "Nothing is paid back.\n"
+    await tamper(
+        admin,
+        f"UPDATE terms_texts SET content = '{whole}', "  # noqa: S608
+        f"content_sha256 = sha256('{whole}') "
+        f"WHERE version_id = '{version.version_id}' AND locale = '{locale}'",
+    )
+    documents, whose = paykeel.terms.documents, version.merchant_id
+    made_up = version_sha256(
+        await documents.get(whose, key),
+        version,
+        await documents.texts(whose, version.version_id),
+    ).hex()
+    await tamper(
+        admin,
+        f"UPDATE terms_versions SET version_sha256 = '\\x{made_up}' "  # noqa: S608
+        f"WHERE version_id = '{version.version_id}'",
+    )
+    return made_up
 
 
 async def copy_acceptance(

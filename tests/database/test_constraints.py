@@ -16,6 +16,12 @@ from tests.database.ids import AT, OTHER, Wrong, texts
 from tests.database.refund_rows import REFUND_CONSTRAINTS, REFUND_ELSEWHERE
 from tests.database.rows import ROWS, put, put_all
 from tests.database.sealing_rows import SEAL_CONSTRAINTS
+from tests.database.terms_event_rows import (
+    ERASURE,
+    EVENT_CONSTRAINTS,
+    EVENT_ELSEWHERE,
+    EVENT_LIMITS,
+)
 from tests.database.terms_rows import (
     IMPORTED,
     TERMS_CONSTRAINTS,
@@ -230,6 +236,7 @@ TABLES: dict[str, dict[str, Wrong]] = {
     **REFUND_CONSTRAINTS,
     **SEAL_CONSTRAINTS,
     **TERMS_CONSTRAINTS,
+    **EVENT_CONSTRAINTS,
 }
 
 
@@ -272,7 +279,7 @@ async def test_no_constraint_is_left_untried(admin: asyncpg.Connection) -> None:
     )
     tried = {constraint for wrong in TABLES.values() for constraint in wrong}
     # The key of a follow-up is tried beside the key of the charge, below.
-    known = tried | TERMS_ELSEWHERE | REFUND_ELSEWHERE
+    known = tried | TERMS_ELSEWHERE | EVENT_ELSEWHERE | REFUND_ELSEWHERE
     known |= {"payment_attempts_one_per_key", "payment_transitions_pkey"}
     assert {row["name"] for row in rows} == known
 
@@ -311,6 +318,13 @@ async def test_an_import_is_taken_once(admin: asyncpg.Connection) -> None:
         await put(admin, "terms_acceptance", **{**twice, **other, "acceptance_id": uuid4()})
 
 
+async def test_an_erasure_is_told_once(admin: asyncpg.Connection) -> None:
+    await put_all(admin)
+    await put(admin, "terms_events", **ERASURE, event_id=UUID(int=101))
+    again = {**ERASURE, "event_id": UUID(int=102)}
+    assert await refused_by(admin, "terms_events", again) == "terms_events_of_personal"
+
+
 async def test_a_text_has_a_version(admin: asyncpg.Connection) -> None:
     await put_all(admin)
     await admin.execute("ALTER TABLE terms_texts DISABLE TRIGGER terms_texts_stay_published")
@@ -343,7 +357,7 @@ async def test_values_at_the_limits_are_taken(admin: asyncpg.Connection) -> None
     )
     await put(admin, "payment_attempts", outcome="x" * 200)
     await put(admin, "payment_events", actor="x" * 200, reason="x" * 64, type="x" * 64)
-    for table, changes in TERMS_LIMITS:
+    for table, changes in (*TERMS_LIMITS, *EVENT_LIMITS):
         await put(admin, table, **changes)
 
 

@@ -88,6 +88,27 @@ async def test_the_tenth_purchase_of_an_hour_is_the_last(
     assert tuple(profile) == (12, 10, 0, 12_500)
 
 
+async def test_a_good_end_counts_once_and_only_the_issuers_no_is_a_decline(
+    judging: Paykeel, shop: Merchant, admin: asyncpg.Connection
+) -> None:
+    reserved = await buy(judging, shop, "order-1", capture_method="manual")
+    await judging.payments.capture(
+        reserved.payment_id, merchant_id=shop.merchant_id, idempotency_key="capture-1"
+    )
+    for number, token in enumerate(("pm_card_declined", "pm_processing_error"), 2):
+        payment = await buy(judging, shop, f"order-{number}", payment_method=token)
+        assert payment.status == "failed"
+    entries = await admin.fetch(
+        "SELECT outcome, count(*) FROM velocity_entries GROUP BY 1 ORDER BY 1"
+    )
+    assert [tuple(row) for row in entries] == [("attempted", 3), ("declined", 1), ("succeeded", 1)]
+    profile = await admin.fetchrow(
+        "SELECT attempts, succeeded, declined, sum_ref FROM velocity_profiles"
+    )
+    assert profile is not None
+    assert tuple(profile) == (3, 1, 1, 1_250)
+
+
 @pytest.mark.parametrize("lanes", [1, 4])
 async def test_a_limit_is_never_passed_by_simultaneous_requests(
     urls: Urls, admin: asyncpg.Connection, lanes: int

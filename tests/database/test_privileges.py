@@ -31,6 +31,7 @@ HISTORY = (
     "terms_scopes",
     "terms_presentations",
     "refund_decisions",
+    "terms_events",
 )
 #: Other history rests on these, so that they cannot be truncated alone.
 BASES = {

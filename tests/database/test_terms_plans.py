@@ -132,6 +132,13 @@ def reading(whose: Mapping[str, Any]) -> dict[str, Call]:
         ),
         "evidence_page": Call(SQL["evidence_page"], page, each),
         "personal_page": Call(SQL["personal_page"], page, each),
+        "erasure_events": Call(
+            SQL["erasure_events"], page, {"terms_personal": PAGE, "terms_events": PAGE}
+        ),
+        "version_events": Call(
+            SQL["version_events"], {**page, "after": NOBODY}, {**FEW, "terms_events": 4}
+        ),
+        "event_page": Call(SQL["event_page"], page, {**each, **FEW, "terms_events": PAGE}),
         "find_public_text": Call(
             SQL["find_public_text"], {"content_sha256": b"c" * 32, "version_id": None}, FEW
         ),
@@ -142,6 +149,7 @@ def changing(whose: Mapping[str, Any], paykeel: Paykeel) -> dict[str, Call]:
     """Return the statements that erase and import."""
     at = paykeel.database.now()
     page = {**whose, "author": "Ann", "after": bulk_id(20_000), "rows_max": PAGE}
+    page["event_ids"] = [new_id() for _ in range(PAGE)]
     told = {
         "numbers": list(range(MANY)),
         "acceptance_ids": [new_id() for _ in range(MANY)],
@@ -164,7 +172,7 @@ def changing(whose: Mapping[str, Any], paykeel: Paykeel) -> dict[str, Call]:
     return {
         "erase_one": Call(
             SQL["erase_one"],
-            {**whose, "author": "Ann", "acceptance_id": bulk_id(9)},
+            {**whose, "author": "Ann", "acceptance_id": bulk_id(9), "event_id": new_id()},
             {"terms_acceptance": 1, "terms_personal": 1},
         ),
         "erase_of_buyer": Call(

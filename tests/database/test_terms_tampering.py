@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from paykeel.clock import new_id
-from paykeel.terms.digests import version_sha256
 from paykeel.terms.evidence_reading import ACCEPTANCES_PAGE
 from paykeel.terms.verifying import FAULTS_MAX
 from tests.database.sealing import tamper
@@ -19,6 +18,7 @@ from tests.database.terms_evidence import (
     copy_acceptance,
     drop_constraints,
     play,
+    rewrite,
     seal,
 )
 
@@ -37,6 +37,7 @@ ROWS = {
     "terms_texts": "version_id = '{version}' AND locale = 'de'",
     "terms_scopes": "scope_id = '{scope}'",
     "terms_documents": "document_id = '{document}'",
+    "terms_events": "version_id = '{version}'",
     "seals": "seal_no = 1 AND chain = 'terms'",
     "seal_leaves": "row_id = '{acceptance}'",
 }
@@ -49,19 +50,15 @@ PLACES = {
     "terms_texts": ("terms_texts {version} de", "terms_versions {version}"),
     "terms_scopes": ("terms_scopes {scope}", "terms_versions {version}"),
     "terms_documents": ("terms_versions {version}",),
+    "terms_events": ("terms_versions {version}", "seals terms_events 1"),
     "seals": ("seals terms 1",),
     "seal_leaves": ("seals terms 1",),
 }
 #: What no hash covers, and why.
 NO_EVIDENCE = {
-    "terms_versions.status": "it can be withdrawn later, which is no part of what was published",
-    "terms_versions.withdrawn_by": "as status",
-    "terms_versions.withdrawn_at": "as status",
-    "terms_versions.withdrawn_because": "as status",
     "terms_versions.grace_days": "only a draft has it",
     "terms_texts.created_at": "the version's own is hashed, and when it was published",
     "terms_scopes.created_at": "as terms_texts.created_at",
-    "terms_personal.erased_by": "an erasure is told, and not proved: what it erased was not either",
 }
 
 #: Another value of the same type, a byte away where that can be.
@@ -264,31 +261,15 @@ async def test_who_changes_all_hashes_of_a_version_meets_every_acceptance(
     scene = await play(paykeel, merchant)
     await seal(paykeel, merchant)
     version = scene.versions[1]
-    whole = "Nothing is paid back.\n"
-    await tamper(
-        admin,
-        f"UPDATE terms_texts SET content = '{whole}', "  # noqa: S608
-        f"content_sha256 = sha256('{whole}') "
-        f"WHERE version_id = '{version.version_id}' AND locale = 'de'",
-    )
-    documents = paykeel.terms.documents
-    made_up = version_sha256(
-        await documents.get(merchant.merchant_id, "refunds"),
-        version,
-        await documents.texts(merchant.merchant_id, version.version_id),
-    )
-    await tamper(
-        admin,
-        f"UPDATE terms_versions SET version_sha256 = '\\x{made_up.hex()}' "  # noqa: S608
-        f"WHERE version_id = '{version.version_id}'",
-    )
+    await rewrite(paykeel, admin, version, "refunds", "de")
     report = await scene.evidence.verify_terms()
     assert {(fault.code, fault.place.replace(",", "").split()[1]) for fault in report.faults} == {
         ("version_not_accepted", str(version.version_id)),
         ("text_not_accepted", str(version.version_id)),
+        ("event_unlike", str(version.version_id)),
     }
-    # Both subjects accepted this version, and one of them this text.
-    assert report.faults_total == 3
+    # Both subjects accepted this version, and one of them this text; it was published once.
+    assert report.faults_total == 3 + 1
 
 
 async def test_an_erasure_breaks_nothing(paykeel: Paykeel, merchant: Merchant) -> None:
@@ -314,7 +295,7 @@ async def test_a_change_before_the_seal_shows_where_another_hash_tells(
         f"WHERE acceptance_id = '{one.acceptance_id}'",
     )
     report = await scene.evidence.verify_terms()
-    assert (report.unsealed, len(report.chains)) == (4, 1)
+    assert (report.unsealed, len(report.chains)) == (4 + 2, 2)
     assert {fault.code for fault in report.faults} == {"text_not_accepted", "presentation_unlike"}
 
 
@@ -370,11 +351,14 @@ async def test_a_merchant_is_verified_alone(
 async def test_keys_and_heads_are_looked_at(paykeel: Paykeel, merchant: Merchant) -> None:
     scene = await play(paykeel, merchant)
     await seal(paykeel, merchant)
-    (chain,) = (await scene.evidence.verify_terms()).chains
+    chain, events = (await scene.evidence.verify_terms()).chains
     assert chain.head is not None
+    assert events.head is not None
     key = (await paykeel.sealing.keys.key()).public_key
     fraud = replace(chain.head, chain="fraud")
-    assert (await scene.evidence.verify_terms(trusted=[key], heads=[chain.head, fraud])).intact
+    assert (
+        await scene.evidence.verify_terms(trusted=[key], heads=[chain.head, events.head, fraud])
+    ).intact
     foreign = await scene.evidence.verify_terms(trusted=[bytes(32)])
     assert foreign.first is not None
     assert foreign.first.code == "key_untrusted"

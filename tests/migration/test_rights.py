@@ -6,7 +6,9 @@ import pytest
 from paykeel.db.migrate import migrate
 from tests.migration.conftest import Connect, EmptyDatabase
 
-_TERMS = ("terms_acceptance", "terms_presentations", "terms_documents", "terms_scopes")
+_TERMS = (
+    "terms_acceptance", "terms_presentations", "terms_documents", "terms_scopes", "terms_events",
+)  # fmt: skip
 _HISTORY = ("payment_events", "fraud_prevention_logs", "refund_decisions", *_TERMS)
 #: Changed while they are drafts, and never emptied.
 _PUBLISHED = ("terms_versions", "terms_texts")
@@ -26,6 +28,9 @@ _REFUSED = [
     "UPDATE terms_documents SET title = 'another'",
     "UPDATE terms_scopes SET jurisdiction = '*'",
     "UPDATE terms_versions SET document_id = scope_id",
+    "UPDATE terms_events SET occurred_at = now()",
+    "UPDATE terms_events SET kind = 'published'",
+    "UPDATE terms_events SET version_sha256 = sha256('a')",
     "UPDATE terms_versions SET created_at = now()",
     "DELETE FROM terms_versions",
     "UPDATE terms_texts SET locale = 'de'",

@@ -108,6 +108,19 @@ async def test_each_merchant_has_one_document_that_is_required_as_before(
     assert columns == []
 
 
+async def test_each_version_is_told_to_be_published(owner: asyncpg.Connection) -> None:
+    told = await owner.fetch(
+        "SELECT e.merchant_id, e.version_id, e.version_sha256, e.author, e.occurred_at"
+        " FROM terms_events e WHERE e.kind = 'published' ORDER BY 2"
+    )
+    versions = await owner.fetch(
+        "SELECT v.merchant_id, v.version_id, v.version_sha256, v.published_by, v.published_at"
+        " FROM terms_versions v ORDER BY 2"
+    )
+    assert [tuple(row) for row in told] == [tuple(row) for row in versions]
+    assert len(told) == await owner.fetchval("SELECT count(*) FROM terms_events") > 0
+
+
 async def test_versions_are_in_the_order_in_which_they_were_first_accepted(
     owner: asyncpg.Connection,
 ) -> None:

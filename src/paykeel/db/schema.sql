@@ -84,6 +84,17 @@ BEGIN
 END
 $$;
 
+-- FUNCTION refuse_change_of_snapshot()
+
+CREATE FUNCTION public.refuse_change_of_snapshot() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the refund policy of a payment never changes'
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+
 -- TABLE amount_limits
 
 CREATE TABLE public.amount_limits (
@@ -454,6 +465,7 @@ CREATE TABLE public.payment_attempts (
     recover_count integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
+    refund_id uuid,
     CONSTRAINT payment_attempts_amount_check CHECK ((amount >= 1)),
     CONSTRAINT payment_attempts_attempt_no_check CHECK ((attempt_no >= 1)),
     CONSTRAINT payment_attempts_ends_in_check CHECK ((ends_in = ANY (ARRAY['canceled'::text,
@@ -490,6 +502,9 @@ CREATE TABLE public.payment_events (
     actor text NOT NULL,
     data jsonb DEFAULT '{}'::jsonb NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
+    reserved_delta bigint DEFAULT 0 NOT NULL,
+    disputed_delta bigint DEFAULT 0 NOT NULL,
+    refund_id uuid,
     CONSTRAINT payment_events_actor_check CHECK (((char_length(actor) >= 1) AND (char_length(actor)
         <= 200))),
     CONSTRAINT payment_events_reason_check CHECK ((char_length(reason) <= 64)),
@@ -521,7 +536,7 @@ CREATE TABLE public.payment_idempotency (
     CONSTRAINT payment_idempotency_idempotency_key_check CHECK (((char_length(idempotency_key) >= 1)
         AND (char_length(idempotency_key) <= 255))),
     CONSTRAINT payment_idempotency_operation_check CHECK ((operation = ANY (ARRAY['purchase'::text,
-        'complete'::text, 'capture'::text, 'cancel'::text]))),
+        'complete'::text, 'capture'::text, 'cancel'::text, 'refund'::text]))),
     CONSTRAINT payment_idempotency_response_status_check CHECK (((response_status >= 200) AND
         (response_status <= 499))),
     CONSTRAINT payment_idempotency_response_type_check CHECK ((char_length(response_type) <= 100))
@@ -585,10 +600,17 @@ CREATE TABLE public.payments (
     finished_at timestamp with time zone,
     kind text DEFAULT 'purchase'::text NOT NULL COLLATE pg_catalog."C",
     warnings jsonb,
+    amount_refund_reserved bigint DEFAULT 0 NOT NULL,
+    amount_disputed bigint DEFAULT 0 NOT NULL,
+    refund_policy_key text COLLATE pg_catalog."C",
+    refund_policy_version integer,
+    refund_policy_sha256 bytea,
     CONSTRAINT payments_amount_authorized_check CHECK ((amount_authorized >= 0)),
     CONSTRAINT payments_amount_captured_check CHECK ((amount_captured >= 0)),
     CONSTRAINT payments_amount_check CHECK (((amount >= 1) AND (amount <= '999999999999'::bigint))),
+    CONSTRAINT payments_amount_disputed_check CHECK ((amount_disputed >= 0)),
     CONSTRAINT payments_amount_late_check CHECK ((amount_late >= 0)),
+    CONSTRAINT payments_amount_refund_reserved_check CHECK ((amount_refund_reserved >= 0)),
     CONSTRAINT payments_amount_refunded_check CHECK ((amount_refunded >= 0)),
     CONSTRAINT payments_authorized_within_amount CHECK ((amount_authorized <= amount)),
     CONSTRAINT payments_buyer_id_check CHECK (((char_length(buyer_id) >= 1) AND
@@ -604,6 +626,7 @@ CREATE TABLE public.payments (
         (char_length(completion_hook) <= 200))),
     CONSTRAINT payments_description_check CHECK (((char_length(description) >= 1) AND
         (char_length(description) <= 500))),
+    CONSTRAINT payments_disputed_within_captured CHECK ((amount_disputed <= amount_captured)),
     CONSTRAINT payments_exponent_is_the_currencys CHECK ((exponent =
 CASE
     WHEN ((currency)::text = ANY (ARRAY['BIF'::text, 'CLP'::text, 'DJF'::text, 'GNF'::text,
@@ -635,7 +658,12 @@ END)),
         (ARRAY['failed'::text, 'blocked'::text])))),
     CONSTRAINT payments_reference_check CHECK (((char_length(reference) >= 1) AND
         (char_length(reference) <= 128))),
-    CONSTRAINT payments_refunded_within_captured CHECK ((amount_refunded <= amount_captured)),
+    CONSTRAINT payments_refund_policy_sha256_check CHECK ((octet_length(refund_policy_sha256) =
+        32)),
+    CONSTRAINT payments_refund_policy_whole CHECK ((num_nulls(refund_policy_key,
+        refund_policy_version, refund_policy_sha256) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT payments_refunded_within_captured CHECK (((amount_refunded + amount_refund_reserved)
+        <= amount_captured)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_review'::text,
         'requires_action'::text, 'processing'::text, 'authorized'::text, 'succeeded'::text,
         'failed'::text, 'blocked'::text, 'canceled'::text, 'expired'::text]))),
@@ -660,17 +688,144 @@ CREATE TABLE public.reference_rates (
     CONSTRAINT reference_rates_rate_check CHECK ((rate > (0)::numeric))
 );
 
+-- TABLE refund_decisions
+
+CREATE TABLE public.refund_decisions (
+    merchant_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    sequence smallint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    from_status text NOT NULL COLLATE pg_catalog."C",
+    to_status text NOT NULL COLLATE pg_catalog."C",
+    actor text NOT NULL,
+    because text,
+    as_of timestamp with time zone,
+    facts jsonb,
+    trace jsonb,
+    decided_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_decisions_actor_check CHECK (((char_length(actor) >= 1) AND
+        (char_length(actor) <= 200))),
+    CONSTRAINT refund_decisions_because_check CHECK (((char_length(because) >= 1) AND
+        (char_length(because) <= 500))),
+    CONSTRAINT refund_decisions_facts_check CHECK ((jsonb_typeof(facts) = 'object'::text)),
+    CONSTRAINT refund_decisions_kind_check CHECK ((kind = ANY (ARRAY['requested'::text,
+        'approved'::text, 'rejected'::text, 'canceled'::text, 'noticed'::text]))),
+    CONSTRAINT refund_decisions_sequence_check CHECK ((sequence >= 1)),
+    CONSTRAINT refund_decisions_trace_check CHECK ((jsonb_typeof(trace) = 'array'::text))
+);
+
 -- TABLE refund_policies
 
 CREATE TABLE public.refund_policies (
     merchant_id uuid NOT NULL,
     policy_version integer NOT NULL,
-    rules jsonb NOT NULL,
-    effective_at timestamp with time zone NOT NULL,
+    document jsonb CONSTRAINT refund_policies_rules_not_null NOT NULL,
+    effective_from timestamp with time zone CONSTRAINT refund_policies_effective_at_not_null NOT
+        NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    policy_key text NOT NULL COLLATE pg_catalog."C",
+    sha256 bytea NOT NULL,
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    product text NOT NULL COLLATE pg_catalog."C",
+    jurisdiction text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    payment_method text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL COLLATE pg_catalog."C",
+    author text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_because text,
+    CONSTRAINT refund_policies_author_check CHECK (((char_length(author) >= 1) AND
+        (char_length(author) <= 100))),
+    CONSTRAINT refund_policies_buyer_role_check CHECK ((buyer_role = ANY (ARRAY['*'::text,
+        'agent'::text, 'operator'::text]))),
+    CONSTRAINT refund_policies_channel_check CHECK (((char_length(channel) >= 1) AND
+        (char_length(channel) <= 60))),
+    CONSTRAINT refund_policies_document_check CHECK ((jsonb_typeof(document) = 'object'::text)),
+    CONSTRAINT refund_policies_jurisdiction_check CHECK (((char_length(jurisdiction) >= 1) AND
+        (char_length(jurisdiction) <= 10))),
+    CONSTRAINT refund_policies_payment_method_check CHECK (((char_length(payment_method) >= 1) AND
+        (char_length(payment_method) <= 60))),
+    CONSTRAINT refund_policies_policy_key_check CHECK ((policy_key ~
+        '^[a-z][a-z0-9_-]{0,59}$'::text)),
     CONSTRAINT refund_policies_policy_version_check CHECK ((policy_version >= 1)),
-    CONSTRAINT refund_policies_rules_check CHECK ((jsonb_typeof(rules) = 'object'::text))
+    CONSTRAINT refund_policies_product_check CHECK (((char_length(product) >= 1) AND
+        (char_length(product) <= 60))),
+    CONSTRAINT refund_policies_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT refund_policies_status_check CHECK ((status = ANY (ARRAY['published'::text,
+        'withdrawn'::text]))),
+    CONSTRAINT refund_policies_withdrawn_because_check CHECK (((char_length(withdrawn_because) >= 1)
+        AND (char_length(withdrawn_because) <= 500))),
+    CONSTRAINT refund_policies_withdrawn_by_check CHECK (((char_length(withdrawn_by) >= 1) AND
+        (char_length(withdrawn_by) <= 100))),
+    CONSTRAINT refund_policies_withdrawn_whole CHECK ((num_nulls(withdrawn_at, withdrawn_by,
+        withdrawn_because) =
+CASE status
+    WHEN 'withdrawn'::text THEN 0
+    ELSE 3
+END))
 );
+
+-- TABLE refund_transitions
+
+CREATE TABLE public.refund_transitions (
+    from_status text NOT NULL COLLATE pg_catalog."C",
+    to_status text NOT NULL COLLATE pg_catalog."C"
+);
+
+-- TABLE refunds
+
+CREATE TABLE public.refunds (
+    merchant_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    amount bigint NOT NULL,
+    currency public.currency_code NOT NULL,
+    reason text NOT NULL COLLATE pg_catalog."C",
+    origin text NOT NULL COLLATE pg_catalog."C",
+    idempotency_key text COLLATE pg_catalog."C",
+    requested_by text NOT NULL,
+    quoted_amount bigint,
+    policy_sha256 bytea,
+    override_reason text,
+    four_eyes boolean DEFAULT false NOT NULL,
+    approved_by text,
+    gateway_id text,
+    failure_reason text COLLATE pg_catalog."C",
+    failure_code text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT refunds_amount_check CHECK ((amount >= 1)),
+    CONSTRAINT refunds_approved_by_check CHECK (((char_length(approved_by) >= 1) AND
+        (char_length(approved_by) <= 200))),
+    CONSTRAINT refunds_failure_code_check CHECK ((char_length(failure_code) <= 100)),
+    CONSTRAINT refunds_failure_reason_check CHECK (((char_length(failure_reason) >= 1) AND
+        (char_length(failure_reason) <= 64))),
+    CONSTRAINT refunds_finished_when_final CHECK (((finished_at IS NULL) = (status = ANY
+        (ARRAY['requested'::text, 'pending'::text])))),
+    CONSTRAINT refunds_four_eyes CHECK ((NOT (four_eyes AND (approved_by = requested_by)))),
+    CONSTRAINT refunds_gateway_id_check CHECK ((char_length(gateway_id) <= 255)),
+    CONSTRAINT refunds_idempotency_key_check CHECK (((char_length(idempotency_key) >= 1) AND
+        (char_length(idempotency_key) <= 255))),
+    CONSTRAINT refunds_key_of_ours CHECK (((idempotency_key IS NULL) = (origin = 'gateway'::text))),
+    CONSTRAINT refunds_origin_check CHECK ((origin = ANY (ARRAY['merchant'::text,
+        'gateway'::text]))),
+    CONSTRAINT refunds_override_reason_check CHECK (((char_length(override_reason) >= 1) AND
+        (char_length(override_reason) <= 500))),
+    CONSTRAINT refunds_policy_sha256_check CHECK ((octet_length(policy_sha256) = 32)),
+    CONSTRAINT refunds_quoted_amount_check CHECK ((quoted_amount >= 0)),
+    CONSTRAINT refunds_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <=
+        64))),
+    CONSTRAINT refunds_reason_when_failed CHECK (((failure_reason IS NOT NULL) = (status =
+        'failed'::text))),
+    CONSTRAINT refunds_requested_by_check CHECK (((char_length(requested_by) >= 1) AND
+        (char_length(requested_by) <= 200))),
+    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'pending'::text,
+        'succeeded'::text, 'failed'::text, 'rejected'::text, 'canceled'::text])))
+)
+WITH (fillfactor='80');
 
 -- TABLE seal_cursors
 
@@ -836,6 +991,33 @@ CREATE TABLE public.terms_documents (
         'privacy'::text, 'refund_policy'::text, 'marketing'::text]))),
     CONSTRAINT terms_documents_title_check CHECK (((char_length(title) >= 1) AND (char_length(title)
         <= 200)))
+);
+
+-- TABLE terms_events
+
+CREATE TABLE public.terms_events (
+    merchant_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    version_id uuid,
+    version_sha256 bytea,
+    acceptance_id uuid,
+    author text NOT NULL,
+    because text,
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT terms_events_author_check CHECK (((char_length(author) >= 1) AND (char_length(author)
+        <= 200))),
+    CONSTRAINT terms_events_because_check CHECK (((char_length(because) >= 1) AND
+        (char_length(because) <= 500))),
+    CONSTRAINT terms_events_kind_check CHECK ((kind = ANY (ARRAY['published'::text,
+        'withdrawn'::text, 'erased'::text]))),
+    CONSTRAINT terms_events_name_their_row CHECK ((((kind = 'erased'::text) = (acceptance_id IS NOT
+        NULL)) AND ((kind = 'erased'::text) = (version_id IS NULL)))),
+    CONSTRAINT terms_events_version_sha256_check CHECK ((octet_length(version_sha256) = 32)),
+    CONSTRAINT terms_publications_have_hashes CHECK (((kind = 'published'::text) = (version_sha256
+        IS NOT NULL))),
+    CONSTRAINT terms_withdrawals_have_reasons CHECK (((kind = 'withdrawn'::text) = (because IS NOT
+        NULL)))
 );
 
 -- TABLE terms_personal
@@ -1187,10 +1369,25 @@ ALTER TABLE ONLY public.reference_rates
     ADD CONSTRAINT reference_rates_pkey PRIMARY KEY (merchant_id, reference_currency, currency,
         effective_on, created_at);
 
+-- CONSTRAINT refund_decisions refund_decisions_pkey
+
+ALTER TABLE ONLY public.refund_decisions
+    ADD CONSTRAINT refund_decisions_pkey PRIMARY KEY (merchant_id, refund_id, sequence);
+
 -- CONSTRAINT refund_policies refund_policies_pkey
 
 ALTER TABLE ONLY public.refund_policies
-    ADD CONSTRAINT refund_policies_pkey PRIMARY KEY (merchant_id, policy_version);
+    ADD CONSTRAINT refund_policies_pkey PRIMARY KEY (merchant_id, policy_key, policy_version);
+
+-- CONSTRAINT refund_transitions refund_transitions_pkey
+
+ALTER TABLE ONLY public.refund_transitions
+    ADD CONSTRAINT refund_transitions_pkey PRIMARY KEY (from_status, to_status);
+
+-- CONSTRAINT refunds refunds_pkey
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, refund_id);
 
 -- CONSTRAINT seal_cursors seal_cursors_pkey
 
@@ -1231,6 +1428,11 @@ ALTER TABLE ONLY public.terms_documents
 
 ALTER TABLE ONLY public.terms_documents
     ADD CONSTRAINT terms_documents_pkey PRIMARY KEY (merchant_id, document_id);
+
+-- CONSTRAINT terms_events terms_events_pkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_pkey PRIMARY KEY (merchant_id, event_id);
 
 -- CONSTRAINT terms_presentations terms_nonces_are_one_each
 
@@ -1357,7 +1559,7 @@ CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (recove
 -- INDEX payment_attempts_one_open
 
 CREATE UNIQUE INDEX payment_attempts_one_open ON public.payment_attempts USING btree (payment_id,
-    merchant_id) WHERE (state = 'open'::text);
+    merchant_id) WHERE ((state = 'open'::text) AND (refund_id IS NULL));
 
 -- INDEX payment_attempts_one_per_key
 
@@ -1382,6 +1584,29 @@ CREATE INDEX payments_by_reference ON public.payments USING btree (reference, me
 
 CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id, merchant_id) WHERE
     (amount_late > 0);
+
+-- INDEX refund_policies_by_hash
+
+CREATE INDEX refund_policies_by_hash ON public.refund_policies USING btree (sha256, merchant_id);
+
+-- INDEX refunds_of_payments
+
+CREATE INDEX refunds_of_payments ON public.refunds USING btree (payment_id, merchant_id);
+
+-- INDEX refunds_once_outside
+
+CREATE UNIQUE INDEX refunds_once_outside ON public.refunds USING btree (gateway_id, payment_id,
+    merchant_id) WHERE (origin = 'gateway'::text);
+
+-- INDEX refunds_one_per_key
+
+CREATE UNIQUE INDEX refunds_one_per_key ON public.refunds USING btree (idempotency_key, merchant_id)
+    WHERE (idempotency_key IS NOT NULL);
+
+-- INDEX refunds_to_approve
+
+CREATE INDEX refunds_to_approve ON public.refunds USING btree (created_at, merchant_id) WHERE
+    (status = 'requested'::text);
 
 -- INDEX seal_leaves_by_seal
 
@@ -1414,6 +1639,16 @@ CREATE UNIQUE INDEX terms_acceptance_once ON public.terms_acceptance USING btree
 CREATE INDEX terms_acceptance_taken_back ON public.terms_acceptance USING btree (buyer_id, scope_id,
     occurred_at DESC, acceptance_id DESC) INCLUDE (merchant_id, version_id) WHERE (decision =
     'withdraw'::text);
+
+-- INDEX terms_events_of_personal
+
+CREATE UNIQUE INDEX terms_events_of_personal ON public.terms_events USING btree (acceptance_id,
+    merchant_id) WHERE (acceptance_id IS NOT NULL);
+
+-- INDEX terms_events_of_versions
+
+CREATE UNIQUE INDEX terms_events_of_versions ON public.terms_events USING btree (version_id, kind,
+    merchant_id) WHERE (version_id IS NOT NULL);
 
 -- INDEX terms_imports_once
 
@@ -1485,6 +1720,19 @@ CREATE TRIGGER fraud_rulesets_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
 CREATE TRIGGER payment_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.payment_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
+-- TRIGGER payments payments_keep_their_refund_policy
+
+CREATE TRIGGER payments_keep_their_refund_policy BEFORE UPDATE OF refund_policy_key,
+    refund_policy_version, refund_policy_sha256 ON public.payments FOR EACH ROW WHEN
+    ((((old.refund_policy_key IS DISTINCT FROM new.refund_policy_key) OR (old.refund_policy_version
+    IS DISTINCT FROM new.refund_policy_version)) OR (old.refund_policy_sha256 IS DISTINCT FROM
+    new.refund_policy_sha256))) EXECUTE FUNCTION public.refuse_change_of_snapshot();
+
+-- TRIGGER refund_decisions refund_decisions_are_history
+
+CREATE TRIGGER refund_decisions_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
+    public.refund_decisions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
 -- TRIGGER seal_leaves seal_leaves_are_history
 
 CREATE TRIGGER seal_leaves_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.seal_leaves FOR
@@ -1504,6 +1752,11 @@ CREATE TRIGGER terms_acceptance_is_history BEFORE DELETE OR UPDATE OR TRUNCATE O
 
 CREATE TRIGGER terms_documents_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
     public.terms_documents FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
+
+-- TRIGGER terms_events terms_events_are_history
+
+CREATE TRIGGER terms_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON public.terms_events
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_history();
 
 -- TRIGGER terms_presentations terms_presentations_are_history
 
@@ -1623,6 +1876,12 @@ ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id,
         payment_id) REFERENCES public.payments(merchant_id, payment_id);
 
+-- FK CONSTRAINT payment_attempts payment_attempts_merchant_id_refund_id_fkey
+
+ALTER TABLE ONLY public.payment_attempts
+    ADD CONSTRAINT payment_attempts_merchant_id_refund_id_fkey FOREIGN KEY (merchant_id, refund_id)
+        REFERENCES public.refunds(merchant_id, refund_id);
+
 -- FK CONSTRAINT payment_events payment_events_legal_move
 
 ALTER TABLE ONLY public.payment_events
@@ -1653,11 +1912,29 @@ ALTER TABLE ONLY public.reference_rates
     ADD CONSTRAINT reference_rates_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
+-- FK CONSTRAINT refund_decisions refund_decisions_legal_move
+
+ALTER TABLE ONLY public.refund_decisions
+    ADD CONSTRAINT refund_decisions_legal_move FOREIGN KEY (from_status, to_status) REFERENCES
+        public.refund_transitions(from_status, to_status);
+
+-- FK CONSTRAINT refund_decisions refund_decisions_merchant_id_refund_id_fkey
+
+ALTER TABLE ONLY public.refund_decisions
+    ADD CONSTRAINT refund_decisions_merchant_id_refund_id_fkey FOREIGN KEY (merchant_id, refund_id)
+        REFERENCES public.refunds(merchant_id, refund_id);
+
 -- FK CONSTRAINT refund_policies refund_policies_merchant_id_fkey
 
 ALTER TABLE ONLY public.refund_policies
     ADD CONSTRAINT refund_policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
+
+-- FK CONSTRAINT refunds refunds_merchant_id_payment_id_fkey
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id)
+        REFERENCES public.payments(merchant_id, payment_id);
 
 -- FK CONSTRAINT seal_cursors seal_cursors_merchant_id_fkey
 
@@ -1700,6 +1977,24 @@ ALTER TABLE ONLY public.terms_acceptance
 ALTER TABLE ONLY public.terms_documents
     ADD CONSTRAINT terms_documents_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_events terms_events_merchant_id_acceptance_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_acceptance_id_fkey FOREIGN KEY (merchant_id,
+        acceptance_id) REFERENCES public.terms_acceptance(merchant_id, acceptance_id);
+
+-- FK CONSTRAINT terms_events terms_events_merchant_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT terms_events terms_events_merchant_id_version_id_fkey
+
+ALTER TABLE ONLY public.terms_events
+    ADD CONSTRAINT terms_events_merchant_id_version_id_fkey FOREIGN KEY (merchant_id, version_id)
+        REFERENCES public.terms_versions(merchant_id, version_id);
 
 -- FK CONSTRAINT terms_personal terms_personal_merchant_id_acceptance_id_fkey
 
@@ -1813,8 +2108,24 @@ GRANT UPDATE(failure_code) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(next_action) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(updated_at) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(finished_at) ON TABLE public.payments TO paykeel_app;
+GRANT UPDATE(amount_refund_reserved) ON TABLE public.payments TO paykeel_app;
+GRANT UPDATE(amount_disputed) ON TABLE public.payments TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.reference_rates TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.refund_decisions TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.refund_policies TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.refund_policies TO paykeel_app;
+GRANT UPDATE(withdrawn_at) ON TABLE public.refund_policies TO paykeel_app;
+GRANT UPDATE(withdrawn_by) ON TABLE public.refund_policies TO paykeel_app;
+GRANT UPDATE(withdrawn_because) ON TABLE public.refund_policies TO paykeel_app;
+GRANT SELECT ON TABLE public.refund_transitions TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(approved_by) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(gateway_id) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(failure_reason) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(failure_code) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(updated_at) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(finished_at) ON TABLE public.refunds TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.seal_cursors TO paykeel_app;
 GRANT UPDATE(checked_to) ON TABLE public.seal_cursors TO paykeel_app;
 GRANT UPDATE(checked_at) ON TABLE public.seal_cursors TO paykeel_app;
@@ -1823,6 +2134,7 @@ GRANT SELECT,INSERT ON TABLE public.seals TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.server_secrets TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_acceptance TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_documents TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.terms_events TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.terms_personal TO paykeel_app;
 GRANT UPDATE(ip) ON TABLE public.terms_personal TO paykeel_app;
 GRANT UPDATE(ip_salt) ON TABLE public.terms_personal TO paykeel_app;

@@ -317,6 +317,115 @@ WHERE t.merchant_id = :merchant_id::uuid AND t.acceptance_id >= :from::uuid
 ORDER BY t.acceptance_id
 LIMIT :rows_max::integer;
 
+-- name: terms_events_due
+-- The merchants with a row that no seal covers, among rows as new as the last seal looks back; a
+-- page by merchant_id. No row: nothing is to be sealed. One look-up for a merchant without news.
+SELECT m.merchant_id
+FROM merchants m
+WHERE m.merchant_id > :after::uuid AND EXISTS (
+    SELECT FROM terms_events t
+    WHERE t.merchant_id = m.merchant_id
+        AND t.event_id >= greatest(:from::uuid, (
+            SELECT s.next_from
+            FROM seals s
+            WHERE s.merchant_id = m.merchant_id AND s.chain = 'terms_events'
+            ORDER BY s.seal_no DESC
+            LIMIT 1
+        ))
+        AND NOT EXISTS (
+            SELECT FROM seal_leaves f
+            WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms_events'
+                AND f.row_id = t.event_id
+            -- An offset keeps it a look-up for each row, where all leaves could be read.
+            OFFSET 0
+        )
+    OFFSET 0
+)
+ORDER BY m.merchant_id
+LIMIT :rows_max::integer;
+
+-- name: terms_events_unsealed
+-- The oldest rows of a merchant, from an id on, that no seal covers; no row: all are sealed.
+SELECT t.event_id AS row_id, to_jsonb(t)::text AS document
+FROM terms_events t
+WHERE t.merchant_id = :merchant_id::uuid AND t.event_id >= :from::uuid
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms_events'
+            AND f.row_id = t.event_id
+        OFFSET 0
+    )
+ORDER BY t.event_id
+LIMIT :rows_max::integer;
+
+-- name: terms_events_unsealed_among
+-- Those of the given rows of a merchant that no seal covers; no row: all are sealed by now.
+SELECT t.event_id AS row_id, to_jsonb(t)::text AS document
+FROM terms_events t
+WHERE t.merchant_id = :merchant_id::uuid AND t.event_id = ANY (:row_ids::uuid[])
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms_events'
+            AND f.row_id = t.event_id
+        OFFSET 0
+    )
+ORDER BY t.event_id;
+
+-- name: terms_events_missed
+-- Looks at the next so many rows of a merchant that the quick look does not see any more, sealed or
+-- not. Always one row: how many there were, the last id (null: the end was reached before), and the
+-- ids that no seal covers (null: none).
+WITH looked AS MATERIALIZED (
+    SELECT
+        t.event_id,
+        EXISTS (
+            SELECT FROM seal_leaves f
+            WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms_events'
+                AND f.row_id = t.event_id
+            OFFSET 0
+        ) AS sealed
+    FROM terms_events t
+    WHERE t.merchant_id = :merchant_id::uuid AND t.event_id > :after::uuid
+        AND t.event_id < (
+            SELECT s.next_from
+            FROM seals s
+            WHERE s.merchant_id = :merchant_id AND s.chain = 'terms_events'
+            ORDER BY s.seal_no DESC
+            LIMIT 1
+        )
+    ORDER BY t.event_id
+    LIMIT :rows_max::integer
+)
+SELECT
+    count(*)::integer AS looked,
+    (SELECT k.event_id FROM looked k ORDER BY k.event_id DESC LIMIT 1) AS last_id,
+    array_agg(k.event_id ORDER BY k.event_id) FILTER (WHERE NOT k.sealed) AS missed
+FROM looked k;
+
+-- name: terms_events_sealed
+-- The rows that some seals of a merchant cover, as they are now; document is null where the row is
+-- gone. No row: these seals have no leaves.
+SELECT f.seal_no, f.row_id, f.leaf_hash, to_jsonb(t)::text AS document
+FROM seal_leaves f
+LEFT JOIN terms_events t ON t.merchant_id = f.merchant_id AND t.event_id = f.row_id
+WHERE f.merchant_id = :merchant_id::uuid AND f.chain = 'terms_events'
+    AND f.seal_no = ANY (:seal_nos::bigint[])
+ORDER BY f.seal_no, f.row_id;
+
+-- name: terms_events_unsealed_ids
+-- The ids of a merchant's rows, from one on, that no seal covers; a page by id. No row: no more.
+SELECT t.event_id AS row_id
+FROM terms_events t
+WHERE t.merchant_id = :merchant_id::uuid AND t.event_id >= :from::uuid
+    AND NOT EXISTS (
+        SELECT FROM seal_leaves f
+        WHERE f.merchant_id = t.merchant_id AND f.chain = 'terms_events'
+            AND f.row_id = t.event_id
+        OFFSET 0
+    )
+ORDER BY t.event_id
+LIMIT :rows_max::integer;
+
 -- name: row_proof
 -- The seal that covers a row, with the hashes of all rows of that seal and which of them is the
 -- row's, counted from 0; no row: it is not sealed yet.

@@ -28,5 +28,8 @@ class SealedTable:
 #: Each names the hashes of the version, the text and the presentation that it answers.
 TERMS = SealedTable("terms", "terms_acceptance")
 
+#: What happened to versions and to personal data, which themselves may change.
+TERMS_EVENTS = SealedTable("terms_events", "terms_events")
+
 #: All of them, in the order in which they are sealed.
-TABLES = (SealedTable("fraud", "fraud_prevention_logs"), TERMS)
+TABLES = (SealedTable("fraud", "fraud_prevention_logs"), TERMS, TERMS_EVENTS)

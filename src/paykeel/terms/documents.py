@@ -200,6 +200,7 @@ class TermsDocuments:
                 "version_sha256": version_sha256(document, version, texts),
                 "published_by": version.published_by,
                 "published_at": version.published_at,
+                "event_id": new_id(),
             }
             await fetch_on(connection, SQL["publish_version"], {**named, **values})
             published = await get_version(connection, merchant_id, version_id)
@@ -222,10 +223,9 @@ class TermsDocuments:
             await lock_merchant(connection, merchant_id)
             version = await get_version(connection, merchant_id, version_id)
             check_status(version, VersionStatus.PUBLISHED)
-            values = {"version_id": version_id, "because": because, "author": author}
-            await fetch_on(
-                connection, SQL["withdraw_version"], {"merchant_id": merchant_id, **values}
-            )
+            values = {"because": because, "author": author, "event_id": new_id()}
+            named = {"merchant_id": merchant_id, "version_id": version_id}
+            await fetch_on(connection, SQL["withdraw_version"], {**named, **values})
             withdrawn = await get_version(connection, merchant_id, version_id)
         self._forget(merchant_id)
         return withdrawn

@@ -173,8 +173,8 @@ WHERE
 ORDER BY s.scope_id, v.effective_from DESC;
 
 -- name: publish_version
--- Publishes a draft, and counts it with the merchant, so that every process reads it before the
--- next purchase; no row: it is no draft.
+-- Publishes a draft, tells it as an event, and counts it with the merchant, so that every process
+-- reads it before the next purchase; no row: it is no draft.
 WITH published AS (
     UPDATE terms_versions v
     SET
@@ -185,7 +185,16 @@ WITH published AS (
     WHERE
         v.merchant_id = :merchant_id::uuid AND v.version_id = :version_id::uuid
         AND v.status = 'draft'
-    RETURNING v.merchant_id, v.version_id
+    RETURNING
+        v.merchant_id, v.version_id, v.version_sha256, v.published_by, v.published_at
+),
+told AS (
+    INSERT INTO terms_events (
+        merchant_id, event_id, kind, version_id, version_sha256, author, occurred_at)
+    SELECT
+        p.merchant_id, :event_id::uuid, 'published', p.version_id, p.version_sha256,
+        p.published_by, p.published_at
+    FROM published p
 )
 UPDATE merchants m
 SET terms_revision = m.terms_revision + 1
@@ -194,7 +203,8 @@ WHERE m.merchant_id = p.merchant_id
 RETURNING p.version_id;
 
 -- name: withdraw_version
--- Takes a version out of force, and counts that with the merchant; no row: it is not published.
+-- Takes a version out of force, tells it as an event, and counts that with the merchant; no row: it
+-- is not published.
 WITH withdrawn AS (
     UPDATE terms_versions v
     SET
@@ -203,7 +213,16 @@ WITH withdrawn AS (
     WHERE
         v.merchant_id = :merchant_id::uuid AND v.version_id = :version_id::uuid
         AND v.status = 'published'
-    RETURNING v.merchant_id, v.version_id
+    RETURNING
+        v.merchant_id, v.version_id, v.withdrawn_by, v.withdrawn_at, v.withdrawn_because
+),
+told AS (
+    INSERT INTO terms_events (
+        merchant_id, event_id, kind, version_id, author, because, occurred_at)
+    SELECT
+        w.merchant_id, :event_id::uuid, 'withdrawn', w.version_id, w.withdrawn_by,
+        w.withdrawn_because, w.withdrawn_at
+    FROM withdrawn w
 )
 UPDATE merchants m
 SET terms_revision = m.terms_revision + 1

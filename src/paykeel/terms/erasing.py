@@ -1,10 +1,14 @@
-"""Erases personal data that stands beside the chain; what is chained stays as it is."""
+"""Erases personal data that stands beside the chain; what is chained stays as it is.
+
+Each erasure is told as an event, in the same statement.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from paykeel.clock import new_id
 from paykeel.db.sql import load
 from paykeel.errors import InvalidField, NotFound
 from paykeel.terms.evidence_facts import YEARS, check_buyer_id
@@ -51,7 +55,11 @@ async def _erase_one(
     database: Database, merchant_id: UUID, acceptance_id: UUID, author: str
 ) -> int:
     row = await database.fetchrow(
-        SQL["erase_one"], merchant_id=merchant_id, acceptance_id=acceptance_id, author=author
+        SQL["erase_one"],
+        merchant_id=merchant_id,
+        acceptance_id=acceptance_id,
+        author=author,
+        event_id=new_id(),
     )
     assert row is not None, "it is always one row"  # noqa: S101 - for the type checker
     if not row["found"]:
@@ -72,6 +80,8 @@ async def _erase_all(
             author=author,
             after=after,
             rows_max=ROWS_MAX,
+            # One for each that may be erased.
+            event_ids=[new_id() for _ in range(ROWS_MAX)],
             **whose,
         )
         assert row is not None, "it is always one row"  # noqa: S101 - for the type checker

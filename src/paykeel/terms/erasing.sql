@@ -1,6 +1,6 @@
 -- name: erase_one
--- Erases the personal data of one acceptance. Always one row: whether the merchant has this
--- acceptance, and of how many it was erased (0: it has none, or not any more).
+-- Erases the personal data of one acceptance, and tells it as an event. Always one row: whether the
+-- merchant has this acceptance, and of how many it was erased (0: it has none, or not any more).
 WITH erased AS (
     UPDATE terms_personal p
     SET
@@ -9,7 +9,12 @@ WITH erased AS (
     WHERE
         p.merchant_id = :merchant_id::uuid AND p.acceptance_id = :acceptance_id::uuid
         AND p.erased_at IS NULL
-    RETURNING p.acceptance_id
+    RETURNING p.merchant_id, p.acceptance_id, p.erased_by, p.erased_at
+),
+told AS (
+    INSERT INTO terms_events (merchant_id, event_id, kind, acceptance_id, author, occurred_at)
+    SELECT e.merchant_id, :event_id::uuid, 'erased', e.acceptance_id, e.erased_by, e.erased_at
+    FROM erased e
 )
 SELECT
     EXISTS (
@@ -19,8 +24,9 @@ SELECT
     (SELECT count(*) FROM erased)::integer AS erased;
 
 -- name: erase_of_buyer
--- Erases the personal data of the next so many acceptances of a subject, by id. Always one row: how
--- many were looked at, the last of them (null: there was none), and of how many it was erased.
+-- Erases the personal data of the next so many acceptances of a subject, by id, and tells each as
+-- an event; there must be as many ids for these. Always one row: how many were looked at, the last
+-- of them (null: there was none), and of how many it was erased.
 WITH looked AS MATERIALIZED (
     SELECT t.merchant_id, t.acceptance_id
     FROM terms_acceptance t
@@ -40,7 +46,19 @@ erased AS (
     WHERE
         p.merchant_id = l.merchant_id AND p.acceptance_id = l.acceptance_id
         AND p.erased_at IS NULL
-    RETURNING p.acceptance_id
+    RETURNING p.merchant_id, p.acceptance_id, p.erased_by, p.erased_at
+),
+told AS (
+    INSERT INTO terms_events (merchant_id, event_id, kind, acceptance_id, author, occurred_at)
+    SELECT e.merchant_id, i.event_id, 'erased', e.acceptance_id, e.erased_by, e.erased_at
+    FROM (
+        SELECT
+            d.merchant_id, d.acceptance_id, d.erased_by, d.erased_at,
+            row_number() OVER (ORDER BY d.acceptance_id) AS number
+        FROM erased d
+    ) AS e
+    -- Without an id it is refused, so that none goes untold.
+    LEFT JOIN unnest(:event_ids::uuid[]) WITH ORDINALITY AS i (event_id, number) USING (number)
 )
 SELECT
     count(*)::integer AS looked,
@@ -50,8 +68,8 @@ FROM looked l;
 
 -- name: erase_before
 -- Erases the personal data of those of the next so many acceptances that were said before an
--- instant. Always one row: how many were looked at, the last of them (null: there was none), and of
--- how many it was erased.
+-- instant, and tells each as an event, as erase_of_buyer does. Always one row: how many were looked
+-- at, the last of them (null: there was none), and of how many it was erased.
 WITH page AS MATERIALIZED (
     SELECT p.merchant_id, p.acceptance_id, p.erased_at
     FROM terms_personal p
@@ -76,7 +94,19 @@ erased AS (
     WHERE
         p.merchant_id = l.merchant_id AND p.acceptance_id = l.acceptance_id AND l.due
         AND p.erased_at IS NULL
-    RETURNING p.acceptance_id
+    RETURNING p.merchant_id, p.acceptance_id, p.erased_by, p.erased_at
+),
+told AS (
+    INSERT INTO terms_events (merchant_id, event_id, kind, acceptance_id, author, occurred_at)
+    SELECT e.merchant_id, i.event_id, 'erased', e.acceptance_id, e.erased_by, e.erased_at
+    FROM (
+        SELECT
+            d.merchant_id, d.acceptance_id, d.erased_by, d.erased_at,
+            row_number() OVER (ORDER BY d.acceptance_id) AS number
+        FROM erased d
+    ) AS e
+    -- Without an id it is refused, so that none goes untold.
+    LEFT JOIN unnest(:event_ids::uuid[]) WITH ORDINALITY AS i (event_id, number) USING (number)
 )
 SELECT
     count(*)::integer AS looked,

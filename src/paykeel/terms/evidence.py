@@ -13,7 +13,7 @@ from paykeel.sealing.tables import TERMS
 from paykeel.terms.bundle_form import Evidence, write_bundle
 from paykeel.terms.evidence_page import page_of
 from paykeel.terms.evidence_reading import EvidenceReader
-from paykeel.terms.verifying import TermsReport, verify_all
+from paykeel.terms.verifying import CHAINS, TermsReport, verify_all
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -94,12 +94,13 @@ class TermsEvidence:
             heads: Seals that the chains must hold; those of other chains are left aside.
             accept_late: Whether rows that came late are put up with.
         """
+        known = {table.chain for table in CHAINS}
         chains = await self._seals.verify(
             merchant_id,
             trusted=trusted,
-            heads=[head for head in heads if head.chain == TERMS.chain],
+            heads=[head for head in heads if head.chain in known],
             accept_late=accept_late,
-            tables=(TERMS,),
+            tables=CHAINS,
         )
         return await verify_all(self._reader, self._seals.merchants(merchant_id), chains)
 

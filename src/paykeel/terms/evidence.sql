@@ -86,3 +86,72 @@ SELECT t.locale, t.content, t.content_sha256, t.html, t.html_sha256, t.is_author
 FROM terms_texts t
 WHERE t.merchant_id = :merchant_id::uuid AND t.version_id = :version_id::uuid
 ORDER BY t.locale;
+
+-- name: version_events
+-- A page of a merchant's versions, drafts too, with how many events tell that each was published
+-- and withdrawn, and how many of these tell what the version says; no row: there are no more.
+SELECT
+    v.version_id, v.status,
+    num_nonnulls(v.withdrawn_by, v.withdrawn_at, v.withdrawn_because) AS withdrawn_parts,
+    e.published, e.published_alike, e.withdrawn, e.withdrawn_alike
+FROM terms_versions v
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE t.kind = 'published') AS published,
+        count(*) FILTER (
+            WHERE t.kind = 'published' AND t.author = v.published_by
+                AND t.occurred_at = v.published_at AND t.version_sha256 = v.version_sha256
+        ) AS published_alike,
+        count(*) FILTER (WHERE t.kind = 'withdrawn') AS withdrawn,
+        count(*) FILTER (
+            WHERE t.kind = 'withdrawn' AND t.author = v.withdrawn_by
+                AND t.occurred_at = v.withdrawn_at AND t.because = v.withdrawn_because
+        ) AS withdrawn_alike
+    FROM terms_events t
+    WHERE t.version_id = v.version_id AND t.merchant_id = v.merchant_id
+) AS e
+WHERE v.merchant_id = :merchant_id::uuid AND v.version_id > :after::uuid
+ORDER BY v.version_id
+LIMIT :rows_max::integer;
+
+-- name: erasure_events
+-- A page of the acceptances' ids under which personal data stand, with what they say of an erasure,
+-- and how many events tell one, and how many of these the same; no row: there are no more.
+SELECT
+    x.acceptance_id, num_nonnulls(x.erased_by, x.erased_at) AS erased_parts,
+    e.erased, e.erased_alike
+FROM terms_personal x
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS erased,
+        count(*) FILTER (
+            WHERE t.kind = 'erased' AND t.author = x.erased_by AND t.occurred_at = x.erased_at
+        ) AS erased_alike
+    FROM terms_events t
+    WHERE t.acceptance_id = x.acceptance_id AND t.merchant_id = x.merchant_id
+) AS e
+WHERE x.merchant_id = :merchant_id::uuid AND x.acceptance_id > :after::uuid
+ORDER BY x.acceptance_id
+LIMIT :rows_max::integer;
+
+-- name: event_page
+-- A page of a merchant's events, and whether what each of them is about is there; no row: there are
+-- no more.
+SELECT
+    t.event_id, t.kind,
+    CASE t.kind
+        WHEN 'erased' THEN EXISTS (
+            SELECT FROM terms_personal x
+            WHERE x.merchant_id = t.merchant_id AND x.acceptance_id = t.acceptance_id
+            OFFSET 0
+        )
+        ELSE EXISTS (
+            SELECT FROM terms_versions v
+            WHERE v.merchant_id = t.merchant_id AND v.version_id = t.version_id
+            OFFSET 0
+        )
+    END AS is_founded
+FROM terms_events t
+WHERE t.merchant_id = :merchant_id::uuid AND t.event_id > :after::uuid
+ORDER BY t.event_id
+LIMIT :rows_max::integer;

@@ -108,6 +108,21 @@ class EvidenceReader:
                 if not row["has_acceptance"]:
                     yield row["acceptance_id"]
 
+    async def version_events(self, merchant_id: UUID) -> AsyncIterator[asyncpg.Record]:
+        """Give every version with what its events say of it."""
+        async for row in self._pages("version_events", "version_id", merchant_id):
+            yield row
+
+    async def erasure_events(self, merchant_id: UUID) -> AsyncIterator[asyncpg.Record]:
+        """Give all personal data, without the values, with what events say of their erasure."""
+        async for row in self._pages("erasure_events", "acceptance_id", merchant_id):
+            yield row
+
+    async def events(self, merchant_id: UUID) -> AsyncIterator[asyncpg.Record]:
+        """Give every event, and whether what it is about is there."""
+        async for row in self._pages("event_page", "event_id", merchant_id):
+            yield row
+
     async def version_ids(self, merchant_id: UUID) -> list[UUID]:
         """Return the ids of all versions that a merchant has published, withdrawn ones too."""
         found: list[UUID] = []
@@ -132,6 +147,15 @@ class EvidenceReader:
             return None
         texts = await self._fetch("version_texts", **whose)
         return _version(rows[0], texts)
+
+    async def _pages(self, name: str, key: str, merchant_id: UUID) -> AsyncIterator[asyncpg.Record]:
+        after = NO_ID
+        while rows := await self._fetch(
+            name, merchant_id=merchant_id, after=after, rows_max=ACCEPTANCES_PAGE
+        ):
+            after = rows[-1][key]
+            for row in rows:
+                yield row
 
     async def _read_kinds(self) -> tuple[Mapping[str, Kind], Mapping[str, Kind]]:
         if self._kinds is None:

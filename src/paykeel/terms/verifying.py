@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from paykeel.sealing.tables import TERMS
+from paykeel.sealing.tables import TERMS, TERMS_EVENTS
+from paykeel.terms.events import erasure_event_faults, event_faults, version_event_faults
 from paykeel.terms.proving import (
     PRESENTATIONS,
     Fault,
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 
 #: At most so many faults are kept, beside those of the chains; all are counted.
 FAULTS_MAX = 100
+#: What is sealed of terms.
+CHAINS = (TERMS, TERMS_EVENTS)
+_TABLES = {one.chain: one.table for one in CHAINS}
 
 
 @dataclass(frozen=True, slots=True)
 class TermsReport:
     """What was looked at, and what is wrong."""
 
-    #: Of each merchant who has acceptances.
+    #: Of each merchant who has acceptances, and who has events.
     chains: tuple[ChainReport, ...]
     versions: int
     texts: int
@@ -46,6 +50,8 @@ class TermsReport:
     #: Acceptances with personal data beside them, and how many of these were erased.
     personal: int
     erased: int
+    #: What was published, withdrawn and erased.
+    events: int
     #: The first ones: of the chains, then of what they protect.
     faults: tuple[Fault, ...]
     faults_total: int
@@ -62,7 +68,7 @@ class TermsReport:
 
     @property
     def unsealed(self) -> int:
-        """How many acceptances no seal covers yet."""
+        """How many acceptances and events no seal covers yet."""
         return sum(chain.unsealed for chain in self.chains)
 
 
@@ -74,6 +80,7 @@ class _Count:
     presentations: int = 0
     personal: int = 0
     erased: int = 0
+    events: int = 0
     total: int = 0
     kept: list[Fault] = field(default_factory=list)
 
@@ -100,6 +107,7 @@ async def verify_all(
         presentations=count.presentations,
         personal=count.personal,
         erased=count.erased,
+        events=count.events,
         faults=(*of_chains, *count.kept),
         faults_total=count.total + sum(chain.faults_total for chain in chains),
     )
@@ -107,7 +115,7 @@ async def verify_all(
 
 def _chain_faults(chain: ChainReport) -> Iterator[Fault]:
     for one in chain.faults:
-        place = [] if one.row_id is None else [f"{TERMS.table} {one.row_id}"]
+        place = [] if one.row_id is None else [f"{_TABLES[one.chain]} {one.row_id}"]
         if one.seal_no is not None:
             place.append(f"seals {one.chain} {one.seal_no}")
         whole = ", ".join(place) or f"seals {one.chain}"
@@ -150,6 +158,22 @@ async def _verify_merchant(reader: EvidenceReader, merchant_id: UUID, count: _Co
         detail = "there is no acceptance that it stands beside"
         place = f"terms_personal {acceptance_id}"
         count.add([Fault("personal_surplus", place, detail, merchant_id)])
+    await _verify_events(reader, merchant_id, count)
+
+
+async def _verify_events(reader: EvidenceReader, merchant_id: UUID, count: _Count) -> None:
+    """Hold each row that may change against its events; then see that none is about nothing."""
+
+    def add(faults: Iterable[Wrong]) -> None:
+        count.add(Fault(code, place, detail, merchant_id) for code, place, detail in faults)
+
+    async for row in reader.version_events(merchant_id):
+        add(version_event_faults(dict(row)))
+    async for row in reader.erasure_events(merchant_id):
+        add(erasure_event_faults(dict(row)))
+    async for row in reader.events(merchant_id):
+        count.events += 1
+        add(event_faults(dict(row)))
 
 
 def _version_faults(merchant_id: UUID, stored: StoredVersion) -> list[Fault]:

@@ -153,6 +153,7 @@ def _show_report(out: Output, report: TermsReport) -> None:
         "presentations": report.presentations,
         "with personal data": report.personal,
         "erased": report.erased,
+        "events": report.events,
         "not sealed yet": report.unsealed,
     }
     out.document(
