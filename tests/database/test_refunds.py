@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -382,3 +383,15 @@ async def test_a_quote_writes_nothing(
     assert await rows_written(admin) == before
     await refund(paykeel, payment, amount=600)
     assert (await service.quote(payment.payment_id, merchant_id=whose)).amount == 25
+
+
+async def test_many_who_refund_one_payment_at_once_all_get_through(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    payment = await buy(paykeel, merchant, "order-crowd")
+    made = await asyncio.gather(
+        *(refund(paykeel, payment, f"crowd-{number}", 10) for number in range(30))
+    )
+    assert {one.status for one in made} == {"succeeded"}
+    now = await paykeel.payments.get(payment.payment_id, merchant_id=merchant.merchant_id)
+    assert (now.amount_refunded, now.amount_refund_reserved) == (300, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from paykeel.errors import OperationInFlight
+from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight
 from paykeel.gateways.port import ActionGateway, FollowUpRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import Money
@@ -80,7 +80,16 @@ async def operate(
             continue
         resources.settler.check_hook(payment)
         gateway = await resources.gateways.by_name(payment.gateway)
-        amount = operation.amount_of(payment, gateway.capabilities)
+        try:
+            amount = operation.amount_of(payment, gateway.capabilities)
+        except (IllegalTransition, InvalidField):
+            # What changed the payment may be this very request, since its key was looked up.
+            duplicate = await _answer_duplicate(
+                resources, merchant_id, payment_id, operation, key, mark
+            )
+            if duplicate is not None:
+                return duplicate
+            raise
         attempt = await open_operation(resources, payment, operation, amount, key, mark)
         if attempt is not None:
             break

@@ -63,6 +63,8 @@ ANSWERS = (
 )
 #: Pauses of a duplicate that waits for the first request; the last one repeats.
 _PAUSES_MS = (5, 10, 20, 50, 100, 200)
+#: Who changes a payment that somebody else has just changed waits so long at most.
+APART_MS_MAX = 50
 
 
 class WaitingRoom:
@@ -117,6 +119,14 @@ class Resources:
             action_ms=min(capabilities.action_ms_max, high),
             authorization_ms=capabilities.authorization_ms_max,
         )
+
+
+async def come_apart(tried: int) -> None:
+    """Wait for a random while, so that many who change one payment at once come apart.
+
+    Of so many only one moves it at a time; the others read it again.
+    """
+    await asyncio.sleep(min(APART_MS_MAX, 2 * tried) * random.getrandbits(16) / (1_000 << 16))
 
 
 async def look_up(gateway: Gateway, reference: bytes, deadline_ms: int) -> LookupOutcome:

@@ -16,6 +16,7 @@ from paykeel.errors import DatabaseUnavailable, Misconfigured, NotFound, Outcome
 from paykeel.metrics import writer_slot
 from paykeel.payments.model import Event, Payment
 from paykeel.payments.moves import Attempt, Close, Defer, Move
+from paykeel.payments.resources import come_apart
 from paykeel.payments.rules import decide
 from paykeel.payments.states import Status
 from paykeel.payments.steps import Step, own_answer, settle_arguments, step_for
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from paykeel.payments.moves import Waits
 
 SQL = load("paykeel.payments")
-TRIES_MAX = 8
+#: Of many that settle one payment at once, one moves it and the others read it again.
+TRIES_MAX = 50
 #: Pauses between tries to store an outcome while the database is away; 7 s in all.
 STORE_PAUSES_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000)
 
@@ -168,7 +170,7 @@ class Settler:
         evidence: Mapping[str, str] | None,
     ) -> tuple[Payment, Answer | None]:
         merchant_id = payment.merchant_id
-        for _ in range(TRIES_MAX):
+        for tried in range(TRIES_MAX):
             decision = decide(payment, attempt, outcome, waits)
             match decision:
                 case Move():
@@ -191,6 +193,7 @@ class Settler:
                         outcome=decision.outcome,
                     )
                     return payment, None
+            await come_apart(tried)
             try:
                 payment, attempt = await self.read(merchant_id, attempt)
             except NotFound as error:

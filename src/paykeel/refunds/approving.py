@@ -10,6 +10,7 @@ from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Move
 from paykeel.payments.operations import perform
 from paykeel.payments.refunding import RefundStatus
+from paykeel.payments.resources import come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.model import BECAUSE_CHARACTERS_MAX, refund_from_row
 from paykeel.refunds.request import OPEN_TRIES, SQL, moving, sent_attempt
@@ -56,7 +57,7 @@ async def decide_refund(
     author = check_person(operator, "operator")
     if because is not None:
         check_text(because, "because", BECAUSE_CHARACTERS_MAX)
-    for _ in range(OPEN_TRIES):
+    for tried in range(OPEN_TRIES):
         refund = await read_refund(resources, merchant_id, refund_id)
         if refund.status is not RefundStatus.REQUESTED:
             return _as_decided(refund, verdict, author)
@@ -71,6 +72,7 @@ async def decide_refund(
         written = await _write(resources, payment, refund, verdict, author, because)
         if written is not None:
             break
+        await come_apart(tried)
     else:
         raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
     if verdict is APPROVED:

@@ -16,6 +16,7 @@ from paykeel.money import Money, check_amount
 from paykeel.payments.moves import GATEWAY_ID_CHARACTERS_MAX, Move
 from paykeel.payments.notices import find_noticed
 from paykeel.payments.refunding import RefundStatus
+from paykeel.payments.resources import come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.request import OPEN_TRIES, SQL, moving
 from paykeel.texts import check_person, check_text
@@ -42,7 +43,7 @@ async def book_outside(resources: Resources, notice: Notice) -> Payment:
     Raises:
         NotFound: No payment of ours was charged under the notice's ``refund_of``.
     """
-    for _ in range(OPEN_TRIES):
+    for tried in range(OPEN_TRIES):
         payment = await find_noticed(resources, notice)
         charged = gateway_reference(payment.merchant_id, payment.idempotency_key).hex()
         if notice.refund_of != charged:
@@ -55,6 +56,7 @@ async def book_outside(resources: Resources, notice: Notice) -> Payment:
         written = await _write(resources, payment, told, notice.outcome.amount)
         if written is not None:
             return written
+        await come_apart(tried)
     raise OperationInFlight("The payment keeps changing; it will be told again.")
 
 
@@ -157,7 +159,7 @@ async def note_dispute(
         raise InvalidField("ending", "choice_unknown", f"Use one of: {', '.join(DISPUTE_ENDINGS)}.")
     if amount is not None:
         check_amount(amount)
-    for _ in range(OPEN_TRIES):
+    for tried in range(OPEN_TRIES):
         payment = await resources.settler.get(merchant_id, payment_id)
         move = _dispute_move(payment, dispute_id, amount, ending)
         if move is None:
@@ -165,6 +167,7 @@ async def note_dispute(
         step = step_for(payment, None, move, f"operator:{author}", resources.database.now())
         if await resources.settler.write(step):
             return step.after
+        await come_apart(tried)
     raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
 
 

@@ -17,7 +17,7 @@ from paykeel.payments.moves import Attempt, Move
 from paykeel.payments.operations import perform
 from paykeel.payments.refund_answers import compose_refund_answer
 from paykeel.payments.refunding import RefundStatus
-from paykeel.payments.resources import answer_as_it_stands, answer_duplicate
+from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.model import Refund, refund_from_row
 from paykeel.refunds.quoting import quote
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from paykeel.refunds.reckoning import Terms
 
 SQL = load("paykeel.refunds", "refunds.sql")
-OPEN_TRIES = 10
+#: Of many that refund one payment at once, one moves it and the others look again.
+OPEN_TRIES = 50
 #: The number of a reference that is never sent: it stands beside a key that waits for a person.
 HELD_NUMBER = 0
 
@@ -79,7 +80,7 @@ async def request_refund(
     mark = fingerprint("POST", path, request.document())
 
     # open: what is given back is reserved, and the watched attempt commits with it
-    for _ in range(OPEN_TRIES):
+    for tried in range(OPEN_TRIES):
         duplicate = await _answer_duplicate(resources, merchant_id, payment_id, key, mark)
         if duplicate is not None:
             return duplicate
@@ -96,6 +97,7 @@ async def request_refund(
         opened = await _open(resources, payment, asked)
         if opened is not None:
             break
+        await come_apart(tried)
     else:
         raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
     payment, refund, attempt, answer = opened
