@@ -56,8 +56,26 @@ def check_person(value: object, name: str) -> str:
     'Ada Lindqvist'
     """
     text = unicodedata.normalize("NFKC", check_text(value, name, PERSON_CHARACTERS_MAX))
-    seen = "".join(one for one in text if unicodedata.category(one) != "Cf")
+    seen = "".join(one for one in text if not _is_invisible(one))
     return check_text(" ".join(seen.split()), name, PERSON_CHARACTERS_MAX)
+
+
+def _is_invisible(one: str) -> bool:
+    """Say whether a character shows nothing, so that two spellings of a name look alike."""
+    category = unicodedata.category(one)
+    # Controls but white space, which becomes one space; formats; what nobody has assigned.
+    return (
+        category in {"Cf", "Cn", "Co"}
+        or (category == "Cc" and not one.isspace())
+        or (one in _SHOWING_NOTHING or one in _VARIATIONS)
+    )
+
+
+#: Joiners, fillers and blanks that Unicode puts among letters, marks and symbols.
+_SHOWING_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_VARIATIONS = frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 
 
 def is_same_person(one: str, other: str) -> bool:

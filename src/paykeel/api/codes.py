@@ -104,6 +104,8 @@ _CONFLICTS = _all(
         "payment_not_refundable": "Nothing is captured that could be given back",
         "refund_denied": "The refund policy gives nothing back now",
         "refund_outside_policy": "It is more than the refund policy gives now",
+        "refund_below_minimum": "It is less than the policy's smallest refund",
+        "attempt_required": "Several attempts are unknown, and it is not said which one",
         "refunded_amount_changed": "Another amount than expected was asked for or given back",
         "refund_decided": "The refund waits for nobody",
         "refund_needs_another_person": "Somebody else than who asked has to approve the refund",

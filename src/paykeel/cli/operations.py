@@ -116,12 +116,13 @@ async def stuck(
         )
     out.document({"stuck": [_stuck(one) for one in found]})
     out.table(
-        ("payment", "status", "amount", "what", "for", "looks", "last heard", "reference"),
+        ("payment", "attempt", "status", "amount", "what", "for", "looks", "heard", "reference"),
         [
             (
                 one.payment_id,
+                one.attempt_no,
                 one.status,
-                Money(one.amount_late or one.amount, one.currency),
+                Money(one.attempt_amount or one.amount, one.currency),
                 one.operation,
                 _duration(one.age_ms),
                 one.recover_count,
@@ -130,7 +131,7 @@ async def stuck(
             )
             for one in found
         ],
-        right=("amount", "looks"),
+        right=("attempt", "amount", "looks"),
     )
 
 
@@ -142,6 +143,7 @@ async def resolve(
     operator: str,
     evidence: str,
     reason: str | None = None,
+    attempt: Annotated[int | None, Parameter(validator=Number(gte=1, lte=32_767))] = None,
     merchant: MerchantOption = None,
     common: Common = DEFAULTS,
 ) -> None:
@@ -153,6 +155,7 @@ async def resolve(
         operator: Who decides.
         evidence: What you saw, for example in the gateway's own screens.
         reason: With failed: why, for example card_declined.
+        attempt: Which attempt, where several refunds of the payment are unknown.
         merchant: Whose; not needed while there is only one.
         common: The options of every command.
     """
@@ -166,6 +169,7 @@ async def resolve(
             operator=operator,
             evidence=evidence,
             reason=reason,
+            attempt_no=attempt,
         )
     show_payment(out, found.document())
 
@@ -199,6 +203,9 @@ def _stuck(one: Stuck) -> dict[str, Any]:
         "amount_late": one.amount_late,
         "reference": one.reference,
         "gateway": one.gateway,
+        "attempt": one.attempt_no,
+        "attempt_amount": one.attempt_amount,
+        "refund_id": None if one.refund_id is None else str(one.refund_id),
         "operation": one.operation,
         "state": one.state,
         "outcome": one.outcome,

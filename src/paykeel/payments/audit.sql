@@ -224,6 +224,7 @@ WITH moves AS (
         min(e.occurred_at) AS first_at,
         (array_agg(e.type ORDER BY e.sequence))[1] AS first_type,
         (array_agg(e.reason ORDER BY e.sequence))[1] AS reason,
+        (array_agg(e.amount ORDER BY e.sequence))[1] AS amount,
         (array_agg(e.reason ORDER BY e.sequence DESC)
             FILTER (WHERE e.type = 'payment.refund_failed'))[1] AS failure_reason
     FROM payment_events e
@@ -241,6 +242,7 @@ compared AS (
         r.payment_id, r.refund_id,
         concat_ws(', ',
             CASE WHEN r.currency <> p.currency THEN 'currency' END,
+            CASE WHEN r.amount IS DISTINCT FROM m.amount THEN 'amount' END,
             CASE WHEN r.reason IS DISTINCT FROM coalesce(s.data ->> 'reason', m.reason)
                 THEN 'reason' END,
             CASE WHEN (r.origin = 'gateway') <> (m.first_type = 'payment.refund_outside')

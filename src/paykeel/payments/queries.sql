@@ -343,11 +343,11 @@ WITH due AS MATERIALIZED (
     WHERE t.state <> 'done' AND t.recover_at <= now()
         -- A value and no join: it is looked up for each row that is due. Without statistics a
         -- planner would begin with the payments, all of them.
-        AND (
+        AND (t.refund_id IS NOT NULL OR (
             SELECT p.completion_hook IS NULL OR p.completion_hook = :completion_hook::text
             FROM payments p
             WHERE p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
-        )
+        ))
     ORDER BY t.recover_at
     LIMIT :rows_max::integer
     FOR UPDATE OF t SKIP LOCKED
@@ -370,7 +370,8 @@ RETURNING
 SELECT
     p.payment_id, p.status, p.amount, p.currency, p.amount_late, p.reference, p.gateway,
     t.attempt_no, t.operation, t.state, t.outcome, t.recover_at, t.recover_count,
-    (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms
+    (extract(epoch FROM now() - t.created_at) * 1000)::bigint AS age_ms,
+    t.amount AS attempt_amount, t.refund_id
 FROM payment_attempts t
 JOIN payments p ON p.merchant_id = t.merchant_id AND p.payment_id = t.payment_id
 WHERE t.merchant_id = :merchant_id::uuid AND t.state <> 'done'
@@ -380,7 +381,8 @@ UNION ALL
 SELECT
     p.payment_id, p.status, p.amount, p.currency, p.amount_late, p.reference, p.gateway,
     NULL, 'late_money', 'open', 'late_money', NULL, 0,
-    (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age_ms
+    (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age_ms,
+    p.amount_late, NULL
 FROM payments p
 WHERE p.merchant_id = :merchant_id AND p.amount_late > 0
 ORDER BY age_ms DESC, payment_id

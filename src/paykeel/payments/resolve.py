@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight
+from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight, Refused
 from paykeel.gateways.port import Authorized, Declined, DeclineReason, Succeeded
 from paykeel.money import Money
 from paykeel.payments.moves import Attempt, Move
@@ -68,6 +68,9 @@ class Stuck:
     recover_count: int
     #: For how long, in milliseconds.
     age_ms: int
+    #: What the operation is about, in minor units; and which refund, if it is one.
+    attempt_amount: int | None = None
+    refund_id: UUID | None = None
 
 
 async def list_stuck(
@@ -88,6 +91,7 @@ async def resolve(
     operator: str,
     evidence: str,
     reason: str | None,
+    attempt_no: int | None = None,
 ) -> Payment:
     """Settle what the gateway left unknown, on a named operator's word; the history names both."""
     check_text(operator, "operator", OPERATOR_CHARACTERS_MAX)
@@ -105,7 +109,7 @@ async def resolve(
         case Resolution.REFUND_LATE:
             return await _refund_late(resources, payment, actor, data)
         case Resolution.SUCCEEDED | Resolution.FAILED:
-            attempt = await _in_the_dark(resources, payment)
+            attempt = await _in_the_dark(resources, payment, attempt_no)
             outcome = _outcome(payment, attempt, decision, reason)
             gateway = await resources.gateways.by_name(payment.gateway)
             waits = resources.waits(gateway.capabilities, attempt.recover_count)
@@ -115,18 +119,31 @@ async def resolve(
             return settled
 
 
-async def _in_the_dark(resources: Resources, payment: Payment) -> Attempt:
-    """Return the attempt whose end is unknown; the open one before one that waits."""
+async def _in_the_dark(resources: Resources, payment: Payment, attempt_no: int | None) -> Attempt:
+    """Return the attempt whose end is unknown; the open one before one that waits.
+
+    Several refunds may be in the dark at once: then it must be said which one is meant.
+    """
     attempts = await _attempts(resources, payment)
-    for state in ("open", "waiting"):
-        for attempt in attempts:
-            if attempt.state == state and (state == "open" or payment.status == "processing"):
-                if state == "open" and not attempt.recover_count:
-                    raise OperationInFlight("Recovery has not looked at it yet; wait for it.")
-                return attempt
-    raise IllegalTransition(
-        f"Nothing of this payment is unknown; it is {payment.status}.", status=str(payment.status)
-    )
+    dark = [one for one in attempts if one.state == "open"]
+    if not dark and payment.status == "processing":
+        dark = [one for one in attempts if one.state == "waiting"][:1]
+    if attempt_no is not None:
+        dark = [one for one in dark if one.attempt_no == attempt_no]
+    if not dark:
+        raise IllegalTransition(
+            f"Nothing of this payment is unknown; it is {payment.status}.",
+            status=str(payment.status),
+        )
+    if len(dark) > 1:
+        named = ", ".join(f"{one.attempt_no} ({one.amount})" for one in dark)
+        raise Refused(
+            f"Several attempts are unknown; say which one (attempt_no and minor units): {named}.",
+            code="attempt_required",
+        )
+    if dark[0].state == "open" and not dark[0].recover_count:
+        raise OperationInFlight("Recovery has not looked at it yet; wait for it.")
+    return dark[0]
 
 
 def _outcome(

@@ -230,6 +230,7 @@ class PaymentService:
         operator: str,
         evidence: str,
         reason: str | None = None,
+        attempt_no: int | None = None,
     ) -> Payment:
         """Settle what the gateway left unknown, on a named operator's word and evidence.
 
@@ -240,6 +241,10 @@ class PaymentService:
             operator: Who decides, at most 100 characters; written into the history.
             evidence: What was seen, at most 2,000 characters; written into the history.
             reason: With ``failed``: a decline reason; ``other`` when left out.
+            attempt_no: Which attempt, where several refunds of the payment are unknown.
+
+        Raises:
+            Refused: ``attempt_required``: several attempts are unknown.
         """
         if decision not in set(Resolution):
             raise InvalidField(
@@ -253,6 +258,7 @@ class PaymentService:
             operator,
             evidence,
             reason,
+            attempt_no,
         )
 
     async def take_notice(self, notice: Notice) -> Payment:

@@ -174,7 +174,8 @@ class Settler:
             decision = decide(payment, attempt, outcome, waits)
             match decision:
                 case Move():
-                    self.check_hook(payment)
+                    if not decision.is_apart:  # A refund completes no purchase.
+                        self.check_hook(payment)
                     if evidence is not None:
                         decision = replace(decision, data={**decision.data, **evidence})
                     step = step_for(payment, attempt, decision, actor, self._database.now())

@@ -19,6 +19,7 @@ from paykeel.texts import check_person, check_text, is_same_person
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from paykeel.gateways.port import Gateway
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
     from paykeel.refunds.model import Refund
@@ -67,6 +68,8 @@ async def decide_refund(
                 code="refund_needs_another_person",
             )
         payment = await resources.settler.get(merchant_id, refund.payment_id)
+        # Found before anything is written: what cannot be sent is not approved.
+        gateway = await resources.gateways.by_name(payment.gateway)
         if verdict is APPROVED:
             _check_disputes(payment)
         written = await _write(resources, payment, refund, verdict, author, because)
@@ -76,7 +79,7 @@ async def decide_refund(
     else:
         raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
     if verdict is APPROVED:
-        await _send(resources, *written, refund)
+        await _send(resources, gateway, *written, refund)
     return await read_refund(resources, merchant_id, refund_id)
 
 
@@ -155,10 +158,14 @@ async def _write(
 
 
 async def _send(
-    resources: Resources, payment: Payment, attempt_no: int, reference: bytes, refund: Refund
+    resources: Resources,
+    gateway: Gateway,
+    payment: Payment,
+    attempt_no: int,
+    reference: bytes,
+    refund: Refund,
 ) -> None:
     """Give back what was approved, and let the gateway's answer take effect."""
-    gateway = await resources.gateways.by_name(payment.gateway)
     attempt = sent_attempt(refund, attempt_no, reference, None)
     # No connection is held.
     outcome = await perform(resources, gateway, payment, attempt)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from paykeel.refunds.clocks import Grid, Point
     from paykeel.refunds.policy import StatutoryFloor, Tier
 
-#: Of tiers and statutory floors together: what one quote may have to look at.
+#: Of tiers and statutory floors together.
 CELLS_MAX = 4_096
+#: What one quote may have to look at when nothing is known: each cell, in each place that a floor
+#: names and in none, with the least and the most that units can keep.
+WORLDS_MAX = 8_192
 
 
 def check_cover(
@@ -35,6 +38,15 @@ def check_cover(
     if size > CELLS_MAX:
         message = f"At most {CELLS_MAX:,} cells; the boundaries make {size:,}."
         reading.refuse("too_many_cells", "tiers", message)
+        return
+    places = len({place for floor in floors for place in floor.jurisdictions}) + 1
+    seen = size * places * (2 if any(tier.give.units_kept for tier in tiers) else 1)
+    if seen > WORLDS_MAX:
+        message = (
+            f"A quote looks at no more than {WORLDS_MAX:,} cases: cells times places of statutory "
+            f"floors, twice where units are kept; these are {seen:,}."
+        )
+        reading.refuse("too_many_cases", "statutory_floor" if places > 1 else "tiers", message)
         return
     grid = grid_of([tier.when for tier in tiers])
     gap: Point | None = None

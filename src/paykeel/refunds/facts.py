@@ -155,6 +155,8 @@ class RefundQuote:
     next_boundary: datetime | None
     trace: tuple[TraceStep, ...]
     as_of: datetime
+    #: What had gone back before, or was on its way; in minor units.
+    refunded: int = 0
 
     def trace_document(self) -> list[dict[str, Any]]:
         """Return the trace as values for JSON."""

@@ -60,6 +60,7 @@ MISTAKES: Mapping[str, str] = MappingProxyType(
         "nothing_to_keep_of": "A fee or units would be kept of nothing",
         "percent_misplaced": "A percent is only for a component that is refundable: yes",
         "too_many_cells": "The boundaries of all conditions cut the space into too many cells",
+        "too_many_cases": "A quote would have to look at too many cases",
         "tier_gap": "There are times at which no tier holds, and no otherwise",
         "tier_overlap": "There are times at which two tiers hold",
         "tier_unreachable": "There is no time at which this holds",

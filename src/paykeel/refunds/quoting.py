@@ -60,7 +60,7 @@ def quote(policy: RefundPolicy | None, facts: RefundFacts, as_of: datetime) -> R
     check_instant(as_of, "as_of")
     answer = _answer(policy, facts, as_of)
     steps = [*_clock_steps(policy, facts, as_of), *answer.steps, *_money_steps(facts, answer)]
-    needs = _needs_approval(policy, answer.outcome, answer.amount, answer.amount)
+    needs = _needs_approval(policy, answer.outcome, answer.amount, facts.refunded, answer.amount)
     return RefundQuote(
         amount=answer.amount,
         total=answer.by.total,
@@ -72,6 +72,7 @@ def quote(policy: RefundPolicy | None, facts: RefundFacts, as_of: datetime) -> R
         next_boundary=_next_boundary(policy, facts, as_of, answer),
         trace=tuple(steps),
         as_of=as_of,
+        refunded=facts.refunded,
     )
 
 
@@ -80,11 +81,11 @@ def needs_approval(policy: RefundPolicy | None, quoted: RefundQuote, amount: int
 
     What a person was to be asked about always needs one. Without a policy, nothing else does.
     """
-    return _needs_approval(policy, quoted.outcome, quoted.amount, amount)
+    return _needs_approval(policy, quoted.outcome, quoted.amount, quoted.refunded, amount)
 
 
 def _needs_approval(
-    policy: RefundPolicy | None, outcome: QuoteOutcome, quoted: int, amount: int
+    policy: RefundPolicy | None, outcome: QuoteOutcome, quoted: int, refunded: int, amount: int
 ) -> bool:
     if outcome is QuoteOutcome.ASK:
         return True
@@ -98,7 +99,8 @@ def _needs_approval(
         case ApprovalWhen.OUTSIDE_POLICY:
             return amount > quoted
         case ApprovalWhen.OVER_AMOUNT:
-            return amount > quoted or amount > (policy.approval.over or 0)
+            # Of all that goes back, so that nobody stays below it by asking in pieces.
+            return amount > quoted or refunded + amount > (policy.approval.over or 0)
 
 
 def _answer(policy: RefundPolicy | None, facts: RefundFacts, as_of: datetime) -> _Answer:
@@ -234,6 +236,9 @@ def _boundaries(policy: RefundPolicy, facts: RefundFacts) -> Iterator[datetime]:
     }
     floors = policy.statutory_floor
     grid = grid_of([*(tier.when for tier in policy.tiers), *(floor.when for floor in floors)])
+    if grid.asks_no_show and facts.service_at is not None:
+        # Before it begins nobody has stayed away.
+        yield facts.service_at + timedelta(microseconds=1)
     for clock, bounds in grid.cuts.items():
         for bound in bounds:
             if clock is not Clock.BEFORE_SERVICE:

@@ -43,13 +43,15 @@ def facts_of(payment: Payment, given: GivenFacts, reason: str) -> RefundFacts:
         for event in payment.timeline
         if event.refund_id is not None and event.type in AFTER_EVENT
     }
+    # What a lost dispute took has gone back, too, by another way.
+    lost = sum(e.amount for e in payment.timeline if e.type == "payment.dispute_lost")
     return RefundFacts(
         currency=payment.currency,
         exponent=payment.exponent,
         captured=payment.amount_captured,
-        refunded=payment.amount_refunded + payment.amount_refund_reserved,
+        refunded=payment.amount_refunded + payment.amount_refund_reserved + lost,
         refunds_count=sum(status in COUNTS for status in where.values()),
-        disputed=payment.amount_disputed,
+        disputed=payment.amount_disputed - lost,
         purchased_at=payment.created_at,
         captured_at=_captured_at(payment),
         delivered_at=given.delivered_at,
@@ -88,7 +90,8 @@ def terms_of(
     """Say which amount is given back, and whether somebody has to approve that.
 
     Raises:
-        Refused: ``refunded_amount_changed``, ``refund_denied``, ``refund_outside_policy``.
+        Refused: ``refunded_amount_changed``, ``refund_denied``, ``refund_outside_policy``,
+            ``refund_below_minimum``.
         InvalidField: ``amount_over_refundable``, ``amount_required``.
     """
     taken = payment.amount_refunded + payment.amount_refund_reserved
@@ -109,6 +112,14 @@ def terms_of(
             f"At most {payment.refundable} minor units can be given back now.",
         )
     within = quoted.outcome is QuoteOutcome.REFUNDABLE and amount <= quoted.amount
+    least = 0 if policy is None else policy.min_refund or 0
+    if within and amount < min(least, quoted.amount) and request.override_reason is None:
+        raise Refused(
+            f"The policy makes no refund of less than {least} minor units.",
+            code="refund_below_minimum",
+            quoted_amount=quoted.amount,
+        )
+    within = within and amount >= min(least, quoted.amount)
     if not within and request.override_reason is None and quoted.outcome is not QuoteOutcome.ASK:
         raise Refused(
             f"The policy gives {quoted.amount} minor units now: ask for no more, or say why it is "

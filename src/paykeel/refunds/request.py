@@ -81,7 +81,7 @@ async def request_refund(
 
     # open: what is given back is reserved, and the watched attempt commits with it
     for tried in range(OPEN_TRIES):
-        duplicate = await _answer_duplicate(resources, merchant_id, payment_id, key, mark)
+        duplicate = await _answer_duplicate(resources, merchant_id, payment_id, request, key, mark)
         if duplicate is not None:
             return duplicate
         payment = await resources.settler.get(merchant_id, payment_id)
@@ -90,7 +90,9 @@ async def request_refund(
             asked = await _reckon(desk, payment, request, key, mark)
         except (Refused, InvalidField):
             # What took the room may be this very refund, opened since the key was looked up.
-            duplicate = await _answer_duplicate(resources, merchant_id, payment_id, key, mark)
+            duplicate = await _answer_duplicate(
+                resources, merchant_id, payment_id, request, key, mark
+            )
             if duplicate is not None:
                 return duplicate
             raise
@@ -265,7 +267,12 @@ def sent_attempt(refund: Refund, attempt_no: int, reference: bytes, key: str | N
 
 
 async def _answer_duplicate(
-    resources: Resources, merchant_id: UUID, payment_id: UUID, key: str, mark: bytes
+    resources: Resources,
+    merchant_id: UUID,
+    payment_id: UUID,
+    request: RefundRequest,
+    key: str,
+    mark: bytes,
 ) -> tuple[Payment, Answer] | None:
     """Answer a request whose key is taken."""
     row = await resources.database.fetchrow(
@@ -276,8 +283,13 @@ async def _answer_duplicate(
     def differences(_payment: Payment, stored: StoredKey) -> list[str]:
         differing = [] if refund is not None else ["operation"]
         differing += ["payment"] if stored.payment_id != payment_id else []
-        if differing or stored.operation is None:
+        if differing or refund is None:
             return differing
+        if stored.operation is None:
+            # The fingerprint was purged: what the refund itself still says is compared.
+            asked: dict[str, Any] = {"reason": request.reason, "requested_by": request.requested_by}
+            asked |= {} if request.amount is None else {"amount": request.amount}
+            return [name for name, value in asked.items() if getattr(refund, name) != value]
         # Fingerprints differ, and nothing but these can.
         return [
             "amount", "expected_refunded_amount", "facts", "override_reason", "reason",

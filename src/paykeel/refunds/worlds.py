@@ -13,15 +13,15 @@ from datetime import timedelta
 from itertools import product
 from typing import TYPE_CHECKING
 
-from paykeel.refunds.clocks import Clock, grid_of, holds
+from paykeel.refunds.clocks import MICROSECONDS, Clock, grid_of, holds
 from paykeel.refunds.policy import ANY, WHOLE_BPS, Component, Refundable, is_in
 from paykeel.refunds.rounding import Rounding, largest_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from paykeel.refunds.clocks import Point
+    from paykeel.refunds.clocks import Grid, Point
     from paykeel.refunds.facts import RefundFacts
     from paykeel.refunds.policy import Given, RefundPolicy, StatutoryFloor, Tier
 
@@ -87,9 +87,11 @@ def worlds(policy: RefundPolicy, facts: RefundFacts, as_of: datetime) -> Iterato
     # The same tier gives the same in many worlds, and is counted once.
     found: dict[tuple[int | None, tuple[int, int]], Entitlement] = {}
     no_show = facts.no_show
-    if no_show is None and known.get(Clock.BEFORE_SERVICE, -1) >= 0:
-        no_show = False  # Nobody has stayed away from what has not begun.
+    if known.get(Clock.BEFORE_SERVICE, -1) >= 0:
+        no_show = False  # Nobody has stayed away from what has not begun, whatever is told.
     for point in grid.points(known, no_show=no_show):
+        if _is_before_purchase(grid, known, point) or _is_away_too_soon(grid, point):
+            continue
         at = _tier_at(asked, point)
         for place, counted in product(places, units):
             own = found.get((at, counted))
@@ -106,6 +108,25 @@ def worlds(policy: RefundPolicy, facts: RefundFacts, as_of: datetime) -> Iterato
             if len(units) > 1:
                 supposed.append(("units", counted))
             yield World(tuple(supposed), own, _floor(facts, floors, place, point))
+
+
+def _is_before_purchase(grid: Grid, known: Mapping[Clock, int], point: Point) -> bool:
+    """Say whether a delivery is supposed that would have come before the purchase."""
+    shown_there = point.clocks.get(Clock.SINCE_DELIVERY)
+    if shown_there is None or Clock.SINCE_DELIVERY in known:
+        return False
+    # The first cell reaches down to a delivery at this moment; each other begins where it stands.
+    first = (grid.cuts[Clock.SINCE_DELIVERY][0] - 1) * MICROSECONDS
+    return shown_there != first and shown_there > known[Clock.SINCE_PURCHASE]
+
+
+def _is_away_too_soon(grid: Grid, point: Point) -> bool:
+    """Say whether somebody is supposed to have stayed away from what has not begun."""
+    before = point.clocks.get(Clock.BEFORE_SERVICE)
+    if not point.no_show or before is None:
+        return False
+    # The first cell reaches down to a service long past; each other begins where it stands.
+    return before >= 0 and before != (grid.cuts[Clock.BEFORE_SERVICE][0] - 1) * MICROSECONDS
 
 
 def _units(

@@ -177,10 +177,33 @@ def test_the_trace_names_only_the_fact_that_decides() -> None:
         ],
         unknown="deny",
     )
-    quoted = quote(made, facts(captured=100), NOW)
+    quoted = quote(made, facts(captured=100, purchased="30d"), NOW)
     assert (quoted.amount, quoted.outcome, quoted.code) == (0, "denied", "fact_missing")
     step = next(one for one in quoted.trace if one.code == "fact_missing")
     assert step.numbers["facts"] == "since_delivery"
+
+
+def test_nothing_was_delivered_before_it_was_bought() -> None:
+    tiers = [{"when": {"since_delivery": {"to": "14d"}}, **FULL}]
+    made = policy(tiers=tiers, otherwise={"percent_bps": 0}, unknown="deny")
+    assert quote(made, facts(captured=100, purchased="1h"), NOW).amount == 100
+    assert quote(made, facts(captured=100, purchased="14d"), NOW).amount == 0
+
+
+def test_nobody_has_stayed_away_from_what_has_not_begun() -> None:
+    tiers = [{"when": {"no_show": False}, **FULL}]
+    made = policy(tiers=tiers, otherwise={"percent_bps": 0})
+    assert quote(made, facts(captured=100, before="10d", no_show=True), NOW).amount == 100
+    assert quote(made, facts(captured=100, before="-10d", no_show=True), NOW).amount == 0
+
+
+def test_an_amount_to_approve_is_of_all_that_goes_back() -> None:
+    approval = {"when": "over_amount", "over": 40}
+    made = policy(approval=approval, currency="EUR", otherwise=FULL)
+    first = quote(made, facts(captured=100), NOW)
+    assert [needs_approval(made, first, amount) for amount in (40, 41)] == [False, True]
+    third = quote(made, facts(captured=100, refunded=30), NOW)
+    assert [needs_approval(made, third, amount) for amount in (10, 11)] == [False, True]
 
 
 def test_what_is_sure_is_given_also_where_a_fact_is_missing() -> None:
