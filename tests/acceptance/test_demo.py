@@ -110,6 +110,8 @@ def test_the_demonstration_proves_what_it_says(temporary: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_demonstration_that_is_stopped_leaves_nothing(temporary: Path, number: int) -> None:
+    # Whoever runs the tests in the background may have set interrupts aside, for children too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = subprocess.Popen(
         [*COMMAND, "demo"],
         env=environment(temporary),
@@ -117,6 +119,7 @@ def test_a_demonstration_that_is_stopped_leaves_nothing(temporary: Path, number:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         give_up = time.monotonic() + 30
         while not any(" serve " in words for words in children(demo.pid)):

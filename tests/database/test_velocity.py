@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tests.servers import Urls
 
 LOOK = load("paykeel.fraud")["look"]
+LOOK_BACK = load("paykeel.fraud", "backtest.sql")["windows_then"]
 RULESET: dict[str, Any] = {
     "ruleset": "several",
     "velocities": {
@@ -151,28 +154,64 @@ async def test_a_window_reads_every_day_that_it_reaches_into_and_no_more_than_it
             (30 * 86_400, 20, False, range(20)),
             (30 * 86_400, 4, False, range(4)),
             (30 * 86_400, 1, True, [89]),
+            # Nothing happened in its first week.
+            (40 * 86_400, 1, True, [99]),
             (100_000, 1_000, False, range(4)),
             (100_000, 1, True, [3]),
             (3_600, 1_000, False, [0]),
         ]
+        asked = {
+            "merchant_id": merchant.merchant_id,
+            "keys": [7] * len(wanted),
+            "outcomes": ["attempted"] * len(wanted),
+            "windows_s": [one[0] for one in wanted],
+            "rows_max": [one[1] for one in wanted],
+            "of_kinds": [None] * len(wanted),
+            "oldest": [one[2] for one in wanted],
+        }
+        rows = await paykeel.database.fetch(LOOK, **asked, profile_keys=[], idempotency_keys=[])
+        present = {row["number"]: row for row in rows if row["what"] == "window"}
+        # A trial on the past reads what a purchase at that moment would have read.
+        ats = [await admin.fetchval("SELECT clock_timestamp()")] * len(wanted)
         rows = await paykeel.database.fetch(
-            LOOK,
+            LOOK_BACK, **asked, ats=ats, payment_ids=[UUID(int=2**128 - 1)] * len(wanted)
+        )
+        past = {row["number"]: row for row in rows}
+        for number, (_, _, _, entries) in enumerate(wanted, 1):
+            for row in (present[number], past[number]):
+                assert (row["count"], row["total"]) == (len(entries), sum(entries))
+                assert row["last_at"] - row["first_at"] == timedelta(hours=8) * (len(entries) - 1)
+                assert row["highest"] == max(entries)
+
+
+async def test_what_a_clock_wrote_that_went_before_counts_over_midnight(
+    urls: Urls, admin: asyncpg.Connection
+) -> None:
+    half_past = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    told = f"timestamptz '{half_past.isoformat()}'"
+    look = replace(LOOK, text=LOOK.text.replace("clock_timestamp()", told))
+    async with Paykeel.open(settings_for(urls)) as paykeel:
+        merchant = await paykeel.merchants.create("Harbour Market")
+        await admin.execute(
+            "INSERT INTO velocity_entries (merchant_id, key, outcome, occurred_at, payment_id)"
+            " SELECT $1, 7, 'attempted', $2::timestamptz + n * interval '20 min',"
+            " gen_random_uuid() FROM generate_series(-1, 2) AS n",
+            merchant.merchant_id,
+            half_past,
+        )
+        rows = await paykeel.database.fetch(
+            look,
             merchant_id=merchant.merchant_id,
-            keys=[7] * len(wanted),
-            outcomes=["attempted"] * len(wanted),
-            windows_s=[one[0] for one in wanted],
-            rows_max=[one[1] for one in wanted],
-            of_kinds=[None] * len(wanted),
-            oldest=[one[2] for one in wanted],
+            keys=[7],
+            outcomes=["attempted"],
+            windows_s=[3_600],
+            rows_max=[100],
+            of_kinds=[None],
+            oldest=[False],
             profile_keys=[],
             idempotency_keys=[],
         )
-        found = {row["number"]: row for row in rows if row["what"] == "window"}
-        for number, (_, _, _, entries) in enumerate(wanted, 1):
-            row = found[number]
-            assert (row["count"], row["total"]) == (len(entries), sum(entries))
-            assert row["last_at"] - row["first_at"] == timedelta(hours=8) * (len(entries) - 1)
-            assert row["highest"] == max(entries)
+        assert [row["count"] for row in rows if row["what"] == "window"] == [4]
 
 
 def test_an_empty_window_says_nothing_of_the_largest() -> None:
