@@ -39,7 +39,7 @@ def bench(
 
     Args:
         quick: Short runs, and growth from 20 thousand to 200 thousand payments.
-        only: Parts, with commas between: floor, inprocess, http, growth, fraud.
+        only: Parts, with commas between: floor, inprocess, http, growth, fraud, metrics.
         seconds: How long each run is measured; 8, or 2 with --quick.
         rounds: How often each run is repeated, in turn with the others; 5, or 2 with --quick.
         wait: How many seconds, at most, to wait before each run for other programs to be quiet.
@@ -56,6 +56,7 @@ def bench(
         rounds=rounds or (2 if quick else 5),
         sizes=Sizes(20_000, 200_000) if quick else Sizes(100_000, 3_000_000),
         past=Past(20_000, 200_000) if quick else Past(100_000, 10_000_000),
+        metered=200_000 if quick else 10_000_000,
         wait_s=wait,
     )
     machine, lines = uvloop.run(run(plan, data_dir))

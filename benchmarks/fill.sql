@@ -85,19 +85,24 @@ staged AS (
     FROM input i
 )
 INSERT INTO payment_metrics (
-    merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+    merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot, count,
+    amount, captured, refunded
 )
 SELECT
-    :merchant_id, date_trunc('minute', i.at), e.type, i.buyer_role, i.currency, :gateway, '',
-    :slot::smallint, count(*), sum(i.amount)
+    :merchant_id, date_trunc('minute', i.at, 'UTC'), e.type, e.outcome, i.buyer_role, i.currency,
+    :gateway, '', :slot::smallint, count(*), sum(i.amount), sum(e.moved * i.amount), 0
 FROM input i
-CROSS JOIN (VALUES ('payment.opened'), ('payment.succeeded')) AS e (type)
-GROUP BY 2, 3, 4, 5
+CROSS JOIN (
+    VALUES ('payment.opened', '', 0), ('payment.succeeded', 'succeeded', 1)
+) AS e (type, outcome, moved)
+GROUP BY 2, 3, 4, 5, 6
 -- A minute may begin in one batch and end in another that has the same slot.
-ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+ON CONFLICT (
+    merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot)
 DO UPDATE SET
     count = payment_metrics.count + excluded.count,
-    amount = payment_metrics.amount + excluded.amount;
+    amount = payment_metrics.amount + excluded.amount,
+    captured = payment_metrics.captured + excluded.captured;
 
 -- name: tidy
 -- Leaves to nobody what autovacuum would otherwise begin in the middle of a measurement; no row.

@@ -85,6 +85,18 @@ def goals(sizes: Sizes, past: Past, processes: tuple[int, ...]) -> list[Goal]:
         )
         for what in ("spread keys", "one hot address")
     ]  # fmt: skip
+    found += [
+        Goal(
+            "counting the payments of a month, of its summary",
+            "metrics/counting the payments/1", "metrics/summary of 30 days/1", "p50_ms", 1.0,
+            at_least=True, informative=True,
+        ),
+        Goal(
+            "purchases at 64 with durations measured, of those without",
+            "metrics/purchases, durations measured/64",
+            "metrics/purchases, durations not measured/64", "rate", 0.95, at_least=True,
+        ),
+    ]  # fmt: skip
     return found
 
 

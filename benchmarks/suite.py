@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks import velocity
+from benchmarks import metering, velocity
 from benchmarks.app import NOOP_PATH
 from benchmarks.floor import floor_cell
 from benchmarks.growth import Sizes, fill, measure_growth
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.velocity import Past
     from paykeel.db.embedded import EmbeddedServer
 
-PARTS = ("floor", "inprocess", "http", "growth", "fraud")
+PARTS = ("floor", "inprocess", "http", "growth", "fraud", "metrics")
 PURCHASE_PATH = "/v1/purchases"
 #: How many merchants share the callers in the line that is told beside the others.
 MERCHANTS = 8
@@ -43,6 +43,8 @@ class Plan:
     rounds: int
     sizes: Sizes
     past: Past
+    #: How many payments of a month are counted.
+    metered: int
     #: How long to wait before each run for other programs to be quiet.
     wait_s: float = 0.0
     clients: tuple[int, ...] = (1, 16)
@@ -65,6 +67,8 @@ async def run(plan: Plan, folder: Path | None) -> tuple[Machine, Lines]:
             lines |= await _growth(server, plan, machine)
         if "fraud" in plan.parts:
             lines |= await _fraud(server, plan, machine)
+        if "metrics" in plan.parts:
+            lines |= await _metrics(server, plan, machine)
         return machine, lines
 
 
@@ -150,6 +154,20 @@ async def _fraud(server: EmbeddedServer, plan: Plan, machine: Machine) -> Lines:
     before = partial(_before, many, plan, machine)
     windows = (plan.window, plan.long_window)
     return await velocity.measure_fraud(few, many, plan.past, windows, plan.rounds, before)
+
+
+async def _metrics(server: EmbeddedServer, plan: Plan, machine: Machine) -> Lines:
+    """Fill a month, and measure reading it, and purchases with and without durations, in turn."""
+    free = psutil.disk_usage(str(server.data_dir)).free / 1024**3
+    needed = metering.disk_gb(plan.metered)
+    tell(f"metrics needs about {needed:.0f} GB of disk; {free:.0f} GB are free")
+    if free < needed:
+        message = "there is not enough disk: choose another --data-dir, or --quick"
+        raise RuntimeError(message)
+    month, shop = await make_stand(server, "month"), await make_stand(server, "shop")
+    await metering.fill(month, plan.metered)
+    before = partial(_before, shop, plan, machine)
+    return await metering.measure_metrics(month, shop, plan.window, plan.rounds, before)
 
 
 def parts_of(only: str) -> frozenset[str]:

@@ -35,6 +35,11 @@ from paykeel.idempotency import IdempotencyService
 from paykeel.merchants import MerchantService
 from paykeel.merchants.keys import ApiKeyService
 from paykeel.metrics import PaymentMetricsService
+from paykeel.metrics.alert_watch import watching_of
+from paykeel.metrics.alerts import MetricAlertService
+from paykeel.metrics.rollup import Rollup
+from paykeel.metrics.sinks.opening import MetricSinks, options_of
+from paykeel.metrics.stopwatch import Stopwatch
 from paykeel.payments.audit import Auditor
 from paykeel.payments.reviews import ReviewService
 from paykeel.payments.service import PaymentService
@@ -116,6 +121,34 @@ async def _fraud_keys(settings: Settings, database: Database) -> KeyMaker:
         raise Misconfigured(f"PAYKEEL_FRAUD_SECRETS: {error}.", code="secret_unusable") from error
 
 
+def _rulesets(settings: Settings, database: Database, clock: Clock) -> Rulesets:
+    return Rulesets(
+        database,
+        clock,
+        CelEngine(),
+        settings.merchant_cache_ms,
+        otherwise=settings.fraud_default_ruleset,
+        shadow_decisions_min=settings.fraud_shadow_decisions_min,
+    )
+
+
+def _sealing(settings: Settings, database: Database) -> SealingService:
+    return SealingService(
+        database,
+        KeyKeeper(settings, database),
+        lookback_ms=settings.sealing_lookback_ms,
+        batch_rows=settings.sealing_batch_rows,
+    )
+
+
+def _rollup(settings: Settings, database: Database) -> Rollup:
+    return Rollup(
+        database,
+        minutes_days=settings.metrics_minutes_days,
+        hours_days=settings.metrics_hours_days,
+    )
+
+
 async def _watch(server: EmbeddedServer | None) -> None:
     """Start the embedded server again when it dies, as a supervisor does with one's own."""
     while server is not None:
@@ -158,14 +191,7 @@ class Core:
         self.idempotency = IdempotencyService(
             database, rows_max=settings.batch_rows_max, queue_max=settings.queue_rows_max
         )
-        self.rulesets = Rulesets(
-            database,
-            clock,
-            CelEngine(),
-            cache_ms,
-            otherwise=settings.fraud_default_ruleset,
-            shadow_decisions_min=settings.fraud_shadow_decisions_min,
-        )
+        self.rulesets = _rulesets(settings, database, clock)
         self.fraud_lists = FraudLists(database, fraud_keys)
         self.labels = LabelService(database)
         self.models = Models(database, clock, cache_ms=cache_ms)
@@ -183,15 +209,19 @@ class Core:
         self.alerts = AlertService(database, thresholds_of(settings))
         self.terms = TermsService(database, clock, presentation_ms=settings.terms_presentation_ms)
         self.refund_policies = RefundPolicyService(database, clock)
+        self.metric_alerts = MetricAlertService(database, watching_of(settings))
         self.metrics = PaymentMetricsService(database)
-        self.sealing = SealingService(
-            database,
-            KeyKeeper(settings, database),
-            lookback_ms=settings.sealing_lookback_ms,
-            batch_rows=settings.sealing_batch_rows,
-        )
+        self.metric_sinks = MetricSinks(database, options_of(settings))
+        self.stopwatch = Stopwatch(database, on=settings.metrics_latency)
+        self.rollup = _rollup(settings, database)
+        self.sealing = _sealing(settings, database)
         self.terms_evidence = TermsEvidence(database, self.sealing)
-        self.auditor = Auditor(database, self.merchants, looks_min=settings.recovery_tries_alarm)
+        self.auditor = Auditor(
+            database,
+            self.merchants,
+            looks_min=settings.recovery_tries_alarm,
+            latency=settings.metrics_latency,
+        )
         self.payments = PaymentService(
             settings=settings,
             database=database,
@@ -201,6 +231,7 @@ class Core:
             terms=self.terms,
             policies=self.refund_policies,
             idempotency=self.idempotency,
+            stopwatch=self.stopwatch,
             hook=completion_hook,
         )
         self.reviews = ReviewService(self.payments.resources)
@@ -250,6 +281,7 @@ class Core:
                     completion_hook=completion_hook,
                     fraud_keys=await _fraud_keys(settings, database),
                 )
+                core.stopwatch.start(settings.metrics_flush_ms)
                 watching = asyncio.create_task(_watch(urls.server))
                 try:
                     yield core
@@ -267,5 +299,7 @@ class Core:
     async def close(self) -> None:
         """Wait for what is in flight."""
         await self.payments.close()
+        await self.stopwatch.close()
+        await self.metric_sinks.close()
         await self.idempotency.close()
         await self.keys.close()

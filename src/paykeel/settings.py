@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -117,6 +118,49 @@ class Settings(BaseSettings):
     #: How many times the share of the hour before the share must be.
     fraud_alert_decline_factor: int = Field(default=2, ge=1, le=100)
 
+    #: How often the worker looks whether a metric is an alert.
+    metrics_alert_interval_ms: Milliseconds = 15_000
+    #: Over which time rates and latencies are looked at; they are compared with the hour before.
+    metrics_alert_window_ms: int = Field(default=300_000, ge=60_000, le=3_600_000)
+    #: For how long something must be over before its alert is resolved.
+    metrics_alert_calm_ms: int = Field(default=300_000, ge=0, le=86_400_000)
+    #: With fewer attempts in the window than these, a rate or a latency says nothing.
+    metrics_alert_attempts_min: int = Field(default=30, ge=1, le=1_000_000)
+    #: A success rate so many percentage points below that of the hour before is an alert. This and
+    #: each of those below: 0 turns it off.
+    metrics_alert_success_drop_percent: int = Field(default=10, ge=0, le=100)
+    #: One below this percentage is, whatever it was before.
+    metrics_alert_success_percent_min: int = Field(default=0, ge=0, le=100)
+    #: So many failures for one reason are an alert,
+    metrics_alert_decline_count_min: int = Field(default=20, ge=0, le=1_000_000)
+    #: if they are at least this percentage of the attempts,
+    metrics_alert_decline_percent_min: int = Field(default=10, ge=0, le=100)
+    #: and so many times the share of the hour before.
+    metrics_alert_decline_factor: int = Field(default=3, ge=0, le=100)
+    #: A stage (open, gateway, settle) at which one of twenty takes longer than this.
+    metrics_alert_latency_ms_max: int = Field(default=5_000, ge=0, le=86_400_000)
+    #: So many attempts whose outcome has been unknown for 15 minutes.
+    metrics_alert_unknown_outcomes_min: int = Field(default=1, ge=0, le=1_000_000)
+    #: An attempt that is overdue for recovery by this.
+    metrics_alert_recovery_lag_ms_max: int = Field(default=60_000, ge=0, le=86_400_000)
+    #: So many payments that wait for a person.
+    metrics_alert_review_backlog_min: int = Field(default=50, ge=0, le=1_000_000)
+    #: So many open alerts of fraud prevention.
+    metrics_alert_fraud_alerts_min: int = Field(default=1, ge=0, le=1_000_000)
+    #: A sink that is behind by this.
+    metrics_alert_sink_lag_ms_max: int = Field(default=900_000, ge=0, le=86_400_000)
+    #: Thresholds of single merchants, as JSON: ``{"<merchant id>": {"latency_ms_max": 9000}}``.
+    metrics_alert_overrides: dict[UUID, dict[str, int]] = Field(default_factory=dict)
+    #: With what the names of alarms and dashboards in CloudWatch begin; each installation that
+    #: shares an account and a region with another one has a prefix of its own.
+    metrics_cloudwatch_prefix: str = Field(default="paykeel", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    #: ARNs that alarms tell when they begin and when they are over, with commas between.
+    metrics_cloudwatch_alarm_actions: str = ""
+    #: Of the purchases that were opened, this percentage failed.
+    metrics_cloudwatch_failed_percent: int = Field(default=30, ge=1, le=100)
+    #: This percentage failed for one reason.
+    metrics_cloudwatch_reason_percent: int = Field(default=15, ge=1, le=100)
+
     #: How long after the gateway's deadline an attempt waits before recovery looks at it.
     recovery_grace_ms: Milliseconds = 5_000
     #: How often the worker looks for attempts whose time has come.
@@ -130,6 +174,53 @@ class Settings(BaseSettings):
     recovery_tries_alarm: int = Field(default=6, ge=1)
     #: How often the worker purges stored answers.
     purge_interval_ms: Milliseconds = 3_600_000
+
+    #: Whether it is measured how long purchases take. What is purchased while it is off is missing
+    #: from all durations for good, and ``paykeel audit`` will tell so once it is on again.
+    metrics_latency: bool = True
+    #: How often a process writes how long its stages took; what it loses when it is killed.
+    metrics_flush_ms: int = Field(default=5_000, ge=10, le=60_000)
+    #: How often the worker sums up hours and days.
+    metrics_rollup_interval_ms: Milliseconds = 60_000
+    #: How many days metrics are kept by the minute; hours and days are sums of it.
+    metrics_minutes_days: int = Field(default=400, ge=2, le=36_500)
+    #: How many days metrics are kept by the hour; 0: for ever, as days are.
+    metrics_hours_days: int = Field(default=1_830, ge=0, le=36_500)
+
+    #: Where metrics go, with commas between: ``cloudwatch``, ``emf`` (lines on standard output),
+    #: ``otlp``, ``prometheus`` (which reads ``/metrics``). Empty: nowhere.
+    metrics_sinks: str = Field(default="", max_length=200)
+    #: By what metrics are split: sets with commas between, and ``+`` between the dimensions of a
+    #: set, which are ``merchant``, ``role``, ``currency``, ``gateway`` and ``reason``; the empty
+    #: set is ``none``.
+    metrics_dimensions: str = Field(default="none,gateway,reason", min_length=1, max_length=500)
+    #: The most series that the dimensions may make, by estimate; more is refused at the start.
+    metrics_series_max: int = Field(default=500, ge=1, le=1_000_000)
+    #: CloudWatch's namespace, of CloudWatch and of EMF.
+    metrics_namespace: str = Field(default="Paykeel", min_length=1, max_length=255)
+    #: Whether merchants in test mode are sent, too; each series says its mode.
+    metrics_test_mode: bool = False
+    #: How often the worker looks for minutes to send.
+    metrics_sink_interval_ms: Milliseconds = 10_000
+    #: How old a minute must be to be sent: by then everything of it is counted.
+    metrics_sink_lag_ms: int = Field(default=120_000, ge=60_000, le=86_400_000)
+    #: At which age a minute is compared once more with what was sent of it.
+    metrics_sink_late_ms: int = Field(default=900_000, ge=60_000, le=86_400_000)
+    #: How many minutes before its first start a sink that is new begins.
+    metrics_sink_backfill_minutes: int = Field(default=0, ge=0, le=20_160)
+    #: The most batches that wait for one sink; beyond it, minutes wait in the rollups.
+    metrics_sink_queue_batches: int = Field(default=1_000, ge=1, le=10_000)
+    #: How long one batch may take to be sent.
+    metrics_sink_timeout_ms: int = Field(default=10_000, ge=100, le=60_000)
+    #: How long a batch whose answer was lost may still turn up before it is sent again.
+    metrics_sink_readback_ms: int = Field(default=300_000, ge=0, le=3_600_000)
+    #: Where a collector takes OTLP over HTTP, with the path: ``https://…/v1/metrics``.
+    metrics_otlp_url: str = Field(default="", pattern=r"^(https?://\S+)?$", max_length=1_000)
+    #: What is shown there: ``name=value``, with commas between.
+    metrics_otlp_headers: SecretStr | None = None
+    #: Opens ``/metrics`` with the figures of all merchants; at least 32 characters. Empty: only API
+    #: keys with ``metrics:read`` do, each with those of its merchant.
+    metrics_prometheus_token: SecretStr | None = None
 
     #: The Ed25519 key that signs seals: base64 of 32 bytes, PEM, or the path of a file with
     #: either. Empty: the installation makes one and keeps it.
@@ -169,6 +260,8 @@ class Settings(BaseSettings):
         "sealing_key",
         "quote_secrets",
         "fraud_secrets",
+        "metrics_otlp_headers",
+        "metrics_prometheus_token",
         mode="before",
     )
     @classmethod

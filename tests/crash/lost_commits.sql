@@ -1,5 +1,6 @@
 -- Makes the database forget what it acknowledged since an instant, as an asynchronous standby that
--- takes over has never heard of it. Run by a superuser, in one transaction; $since is replaced.
+-- takes over has never heard of it. Run by a superuser, in one transaction; $since is replaced,
+-- and $bounds, which are those of the histograms.
 -- Every change is dated by its event, so what is left of the events says how the rest looked.
 
 SET LOCAL session_replication_role = replica;
@@ -8,7 +9,8 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'paykeel';
 
 LOCK TABLE payments, payment_attempts, payment_events, payment_idempotency, fraud_prevention_logs,
-    outbox, payment_metrics, velocity_attempts, velocity_entries IN ACCESS EXCLUSIVE MODE;
+    outbox, payment_metrics, payment_latencies, velocity_attempts, velocity_entries
+    IN ACCESS EXCLUSIVE MODE;
 
 CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
 SELECT DISTINCT payment_id FROM payment_events WHERE occurred_at > '$since';
@@ -49,10 +51,32 @@ WHERE p.payment_id = t.payment_id;
 
 DELETE FROM payment_metrics;
 INSERT INTO payment_metrics (
-    merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+    merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot, count,
+    amount, captured, refunded
 )
 SELECT
-    e.merchant_id, date_trunc('minute', e.occurred_at), e.type, p.buyer_role, p.currency, p.gateway,
-    coalesce(e.reason, ''), 0, count(*), sum(e.amount)
-FROM payment_events e JOIN payments p USING (merchant_id, payment_id)
+    e.merchant_id, date_trunc('minute', e.occurred_at, 'UTC'), e.type, t.outcome, p.buyer_role,
+    p.currency, p.gateway, coalesce(e.reason, ''), 0, count(*), sum(e.amount),
+    sum(e.captured_delta), sum(e.refunded_delta)
+FROM payment_events e
+JOIN payments p USING (merchant_id, payment_id)
+JOIN payment_transitions t USING (from_status, to_status)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
+
+DELETE FROM payment_latencies;
+INSERT INTO payment_latencies (
+    merchant_id, bucket, stage, buyer_role, gateway, slot, place, count, sum_us
+)
+SELECT
+    l.merchant_id, date_trunc('minute', l.occurred_at, 'UTC'), 'purchase', l.buyer_role, l.gateway,
+    0, width_bucket(l.us - 1, '{$bounds}'::bigint[]), count(*), sum(l.us)
+FROM (
+    SELECT
+        e.merchant_id, e.occurred_at, p.buyer_role, p.gateway,
+        (extract(epoch FROM e.occurred_at - p.created_at) * 1000000)::bigint AS us
+    FROM payment_events e
+    JOIN payments p USING (merchant_id, payment_id)
+    JOIN payment_transitions t USING (from_status, to_status)
+    WHERE t.outcome IN ('succeeded', 'failed')
+) l
 GROUP BY 1, 2, 3, 4, 5, 6, 7;

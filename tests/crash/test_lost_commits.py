@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from paykeel.metrics.histogram import BOUNDS_US
 from tests.crash.checks import all_ended, charges_by_amount, check_books, eventually, payments_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ async def forget(admin: asyncpg.Connection) -> int:
             async with admin.transaction():
                 since = await admin.fetchval(SINCE)
                 before = await admin.fetchval(COUNT)
-                await admin.execute(FORGET.replace("$since", since.isoformat()))
+                script = FORGET.replace("$bounds", ",".join(map(str, BOUNDS_US)))
+                await admin.execute(script.replace("$since", since.isoformat()))
                 return int(before - await admin.fetchval(COUNT))
         except asyncpg.DeadlockDetectedError:
             # A session that connected in between was in the way; the locks are taken anew.

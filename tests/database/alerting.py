@@ -31,10 +31,12 @@ LOG = """
 """
 DECLINES = """
     INSERT INTO payment_metrics (
-        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount)
-    VALUES ($1, date_trunc('minute', clock_timestamp() - $2::interval), $3, 'agent', 'EUR', 'g',
-        $4, 0, $5, 0)
-    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot,
+        count, amount, captured, refunded)
+    VALUES ($1, date_trunc('minute', clock_timestamp() - $2::interval), $3, '', 'agent', 'EUR', 'g',
+        $4, 0, $5, 0, 0, 0)
+    ON CONFLICT (
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot)
     DO UPDATE SET count = payment_metrics.count + excluded.count
 """
 WAITS_MAX = 800

@@ -8,8 +8,11 @@ from uuid import UUID
 from tests.database.fraud_history_rows import HISTORY_ROWS
 from tests.database.fraud_rows import AMOUNT_ROWS, FRAUD_ROWS
 from tests.database.ids import AT, MERCHANT, PAYMENT
+from tests.database.metric_alerts_rows import METRIC_ALERT_ROWS
+from tests.database.metrics_rows import METRIC_ROWS
 from tests.database.refund_rows import REFUND_ROWS
 from tests.database.sealing_rows import SEAL_ROWS
+from tests.database.sinks_rows import SINK_ROWS
 from tests.database.terms_event_rows import EVENT_ROWS
 from tests.database.terms_rows import TERMS_ROWS
 
@@ -88,18 +91,9 @@ ROWS: dict[str, dict[str, Any]] = {
     **TERMS_ROWS,
     **EVENT_ROWS,
     **REFUND_ROWS,
-    "payment_metrics": {
-        "merchant_id": MERCHANT,
-        "bucket": AT,
-        "event_type": "payment.opened",
-        "buyer_role": "agent",
-        "currency": "EUR",
-        "gateway": "placeholder",
-        "reason": "",
-        "slot": 0,
-        "count": 1,
-        "amount": 1_000,
-    },
+    **METRIC_ALERT_ROWS,
+    **METRIC_ROWS,
+    **SINK_ROWS,
 }
 
 

@@ -9,25 +9,23 @@ import asyncpg
 import pytest
 
 from paykeel.money import AMOUNT_MAX, tender_currencies
-from paykeel.payments.states import NEW, Status, edges
+from paykeel.payments.states import NEW, Status, edges, outcome
 from tests.database.fraud_history_rows import HISTORY_CONSTRAINTS
 from tests.database.fraud_rows import FRAUD_CONSTRAINTS
 from tests.database.ids import AT, OTHER, Wrong, texts
+from tests.database.metric_alerts_rows import METRIC_ALERT_CONSTRAINTS
+from tests.database.metrics_rows import METRIC_CONSTRAINTS, METRIC_ELSEWHERE
 from tests.database.refund_rows import REFUND_CONSTRAINTS, REFUND_ELSEWHERE
 from tests.database.rows import ROWS, put, put_all
 from tests.database.sealing_rows import SEAL_CONSTRAINTS
+from tests.database.sinks_rows import SINK_CONSTRAINTS
 from tests.database.terms_event_rows import (
     ERASURE,
     EVENT_CONSTRAINTS,
     EVENT_ELSEWHERE,
     EVENT_LIMITS,
 )
-from tests.database.terms_rows import (
-    IMPORTED,
-    TERMS_CONSTRAINTS,
-    TERMS_ELSEWHERE,
-    TERMS_LIMITS,
-)
+from tests.database.terms_rows import IMPORTED, TERMS_CONSTRAINTS, TERMS_ELSEWHERE, TERMS_LIMITS
 
 PAYMENTS: dict[str, Wrong] = {
     "payments_merchant_id_fkey": [{"merchant_id": OTHER}],
@@ -220,10 +218,6 @@ REST: dict[str, dict[str, Wrong]] = {
         "outbox_pkey": [{}],
         "outbox_topic_check": [{"message_id": OTHER, **bad} for bad in texts("topic", 64)],
     },
-    "payment_metrics": {
-        "payment_metrics_pkey": [{}],
-        "payment_metrics_count_check": [{"slot": 1, "count": 0}],
-    },
 }
 TABLES: dict[str, dict[str, Wrong]] = {
     "payments": PAYMENTS,
@@ -233,7 +227,10 @@ TABLES: dict[str, dict[str, Wrong]] = {
     **REST,
     **FRAUD_CONSTRAINTS,
     **HISTORY_CONSTRAINTS,
+    **METRIC_CONSTRAINTS,
     **REFUND_CONSTRAINTS,
+    **METRIC_ALERT_CONSTRAINTS,
+    **SINK_CONSTRAINTS,
     **SEAL_CONSTRAINTS,
     **TERMS_CONSTRAINTS,
     **EVENT_CONSTRAINTS,
@@ -279,7 +276,7 @@ async def test_no_constraint_is_left_untried(admin: asyncpg.Connection) -> None:
     )
     tried = {constraint for wrong in TABLES.values() for constraint in wrong}
     # The key of a follow-up is tried beside the key of the charge, below.
-    known = tried | TERMS_ELSEWHERE | EVENT_ELSEWHERE | REFUND_ELSEWHERE
+    known = tried | TERMS_ELSEWHERE | EVENT_ELSEWHERE | REFUND_ELSEWHERE | METRIC_ELSEWHERE
     known |= {"payment_attempts_one_per_key", "payment_transitions_pkey"}
     assert {row["name"] for row in rows} == known
 
@@ -375,9 +372,12 @@ async def test_the_currencies_are_those_of_the_code(admin: asyncpg.Connection) -
 
 async def test_the_transitions_are_those_of_the_code(admin: asyncpg.Connection) -> None:
     rows = await admin.fetch(
-        "SELECT from_status, to_status FROM payment_transitions ORDER BY from_status, to_status"
+        "SELECT from_status, to_status, outcome FROM payment_transitions"
+        " ORDER BY from_status, to_status"
     )
-    assert [tuple(row) for row in rows] == list(edges())
+    assert [tuple(row) for row in rows] == [
+        (before, after, outcome(before, after)) for before, after in edges()
+    ]
 
 
 async def test_history_takes_every_allowed_pair_and_no_other(admin: asyncpg.Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.database.ids import OTHER, PAYMENT
 from tests.database.rows import ROWS, put, put_all
+from tests.database.sinks_rows import SINK_MUTABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -83,7 +84,12 @@ MUTABLE: dict[str, set[str]] = {
         "finished_at",
     },
     "refund_policies": {"status", "withdrawn_at", "withdrawn_by", "withdrawn_because"},
-    "payment_metrics": {"count", "amount"},
+    **{
+        f"payment_metrics{level}": {"count", "amount", "captured", "refunded"}
+        for level in ("", "_hourly", "_daily")
+    },
+    **{f"payment_latencies{level}": {"count", "sum_us"} for level in ("", "_hourly", "_daily")},
+    "metric_watermarks": {"hours_to", "days_to", "late_from", "minutes_from", "hours_from"},
     "velocity_profiles": {"first_at", "last_at", "attempts", "succeeded", "declined", "sum_ref"},
     "fraud_activations": {"approved_by", "approved_at"},
     "fraud_lists": {"reason", "author", "created_at", "expires_at"},
@@ -100,6 +106,16 @@ MUTABLE: dict[str, set[str]] = {
         "acknowledged_by",
         "acknowledged_at",
     },
+    "metric_alerts": {
+        "status",
+        "facts",
+        "last_at",
+        "calm_since",
+        "acknowledged_by",
+        "acknowledged_at",
+        "resolved_at",
+    },
+    **SINK_MUTABLE,
     "seal_cursors": {"checked_to", "checked_at"},
     "terms_versions": {
         "version",
@@ -139,7 +155,17 @@ MUTABLE: dict[str, set[str]] = {
 }
 #: Where payments and refunds may go; each is read only.
 TRANSITIONS = ("payment_transitions", "refund_transitions")
-DELETABLE = {"payment_idempotency", "outbox", "velocity_entries", "fraud_lists", "terms_texts"}
+DELETABLE = {
+    "payment_idempotency",
+    "outbox",
+    "velocity_entries",
+    "fraud_lists",
+    "terms_texts",
+    "metric_sink_batches",
+    # Old minutes and hours go; a level is written anew.
+    *(f"payment_{what}{level}" for what in ("metrics", "latencies")
+      for level in ("", "_hourly", "_daily")),
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from paykeel.idempotency import StoredKey
 from paykeel.merchants import Limit, Merchant, StoredRate
 from paykeel.merchants.keys import ApiKey
 from paykeel.metrics import Total
+from paykeel.metrics.frauds import Stopped, Waiting
 from paykeel.payments.model import Event, Payment
 from paykeel.payments.moves import Attempt
 from paykeel.payments.resolve import Stuck
@@ -77,6 +78,8 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "merchants/queries.sql::list_keys": (ApiKey, set()),
     "merchants/queries.sql::revoke_key": (ApiKey, set()),
     "merchants/queries.sql::find_keys": (ApiKey, {"secret_sha256", "mode"}),
+    "metrics/answers.sql::stopped_by_reason": (Stopped, set()),
+    "metrics/answers.sql::waiting_for_people": (Waiting, set()),
     "fraud/rulesets.sql::get_ruleset": (Stored, set()),
     "fraud/rulesets.sql::newest_ruleset": (Stored, set()),
     "fraud/rulesets.sql::get_activation": (Activation, set()),

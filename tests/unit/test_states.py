@@ -17,6 +17,7 @@ from paykeel.payments.states import (
     diagram,
     edges,
     is_allowed,
+    outcome,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "states.md"
@@ -52,6 +53,36 @@ NOTES = {
 def test_a_move_is_allowed_if_and_only_if_the_table_says_so(before: str, after: Status) -> None:
     noted = before == after and before in NOTES
     assert is_allowed(before, after) is (after in MOVES[before].split() or noted)
+
+
+#: In what each move lets a purchase end, by where it leads; what begins nowhere else than in
+#: authorized ends nothing, since a purchase that was authorized has had its good end.
+OUTCOMES = {
+    "authorized": "succeeded",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "blocked": "blocked",
+    "canceled": "canceled",
+    "expired": "expired",
+}
+
+
+def test_every_move_has_the_outcome_that_it_should() -> None:
+    for before, after in edges():
+        expected = "" if before in {"authorized", after} else OUTCOMES.get(after, "")
+        assert outcome(before, after) == expected, (before, after)
+
+
+@given(st.lists(st.sampled_from(list(Status)), max_size=8))
+def test_a_purchase_has_one_outcome_at_most(way: list[Status]) -> None:
+    before: str = NEW
+    had = []
+    for after in way:
+        if is_allowed(before, after):
+            had += [outcome(before, after)] if outcome(before, after) else []
+            before = after
+    assert len(had) <= 1
+    assert (len(had) == 1) is (before in CONCLUDED)
 
 
 def test_the_table_knows_every_state() -> None:

@@ -16,9 +16,12 @@ from paykeel.api.fraud_lists import FraudListRoutes
 from paykeel.api.fraud_reviews import FraudReviewRoutes
 from paykeel.api.fraud_rules import FraudRuleRoutes
 from paykeel.api.health import HealthRoutes
+from paykeel.api.metric_alerts import MetricAlertRoutes
+from paykeel.api.metrics import MetricsRoutes
 from paykeel.api.openapi import API_VERSION, describe
 from paykeel.api.payments import PaymentRoutes
 from paykeel.api.problems import request_id_of, routing_problem
+from paykeel.api.prometheus import PrometheusRoutes
 from paykeel.api.quotes import QuoteRoutes
 from paykeel.api.refund_policies import RefundPolicyRoutes
 from paykeel.api.refunds import RefundRoutes
@@ -57,6 +60,9 @@ _ROUTES = (
     TermsTextRoutes,
     RefundPolicyRoutes,
     RefundRoutes,
+    MetricsRoutes,
+    MetricAlertRoutes,
+    PrometheusRoutes,
     HealthRoutes,
 )
 

@@ -17,6 +17,8 @@ from paykeel.api.fraud_alert_documents import ALERT_ANSWERS, ALERT_REQUESTS
 from paykeel.api.fraud_documents import FRAUD_ANSWERS, FRAUD_REQUESTS
 from paykeel.api.fraud_label_documents import LABEL_ANSWERS, LABEL_REQUESTS
 from paykeel.api.fraud_review_documents import REVIEW_ANSWERS, REVIEW_REQUESTS
+from paykeel.api.metric_alert_documents import METRIC_ALERT_ANSWERS, METRIC_ALERT_REQUESTS
+from paykeel.api.metrics_documents import METRICS_ANSWERS
 from paykeel.api.refund_policies_documents import (
     REFUND_POLICY_ANSWERS,
     REFUND_POLICY_REQUESTS,
@@ -377,10 +379,11 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     Purchase, QuoteRequest, Capture, Cancel, Actions, *FRAUD_REQUESTS, *LABEL_REQUESTS,
     *REVIEW_REQUESTS,
     *ALERT_REQUESTS, *TERMS_REQUESTS, *ACCEPTANCE_REQUESTS, *REFUND_POLICY_REQUESTS,
-    *REFUND_REQUESTS,
+    *REFUND_REQUESTS, *METRIC_ALERT_REQUESTS,
 )  # fmt: skip
 ANSWERS: tuple[type[BaseModel], ...] = (
     Payment, Quote, Event, PaymentList, EventList, Problem, Decline, Readiness, *FRAUD_ANSWERS,
     *LABEL_ANSWERS, *REVIEW_ANSWERS, *ALERT_ANSWERS, *TERMS_ANSWERS,
-    *ACCEPTANCE_ANSWERS, *REFUND_POLICY_ANSWERS, *REFUND_ANSWERS,
+    *ACCEPTANCE_ANSWERS, *REFUND_POLICY_ANSWERS, *REFUND_ANSWERS, *METRICS_ANSWERS,
+    *METRIC_ALERT_ANSWERS,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from paykeel.cli.context import DEFAULTS, FOUND, OK, Common, Output, quiet_log
+from paykeel.cli.sink_findings import look_at_sinks
 from paykeel.cli.upkeep import read_status
 from paykeel.core import Core, Urls, find_database
 from paykeel.db.pool import Database
@@ -121,6 +122,11 @@ async def examine(settings: Settings) -> list[Finding]:
             findings.append(await _recovery(settings))
             findings += await _fraud_rules(settings)
             findings += await _alerts(settings)
+            findings += await _metric_alerts(settings)
+            findings += [
+                Finding(what, OKAY if good else WARN, found, then)
+                for what, good, found, then in await look_at_sinks(settings)
+            ]
         return findings
 
 
@@ -289,6 +295,31 @@ async def _alerts(settings: Settings) -> list[Finding]:
     ]
     if len(alerts) > ALERTS_SHOWN_MAX:
         findings.append(Finding("alerts", WARN, f"only the oldest {ALERTS_SHOWN_MAX} are shown"))
+    return findings
+
+
+async def _metric_alerts(settings: Settings) -> list[Finding]:
+    """List what the rules on metrics found and nobody looks after, the oldest first."""
+    try:
+        async with Core.open(settings) as core:
+            alerts = await core.metric_alerts.list_open(ALERTS_SHOWN_MAX + 1)
+    except PaykeelError as error:
+        return [Finding("metric alerts", FAIL, error.message, "")]
+    if not alerts:
+        return [Finding("metric alerts", OKAY, "none is open")]
+    findings = [
+        Finding(
+            "metric alert",
+            WARN,
+            f"{alert.dedupe_key} since {alert.opened_at:%Y-%m-%d %H:%M} UTC",
+            f"`paykeel metrics alerts acknowledge {alert.alert_id} --merchant {alert.merchant_id}`"
+            " says who looks after it.",
+        )
+        for alert in alerts[:ALERTS_SHOWN_MAX]
+    ]
+    if len(alerts) > ALERTS_SHOWN_MAX:
+        found = f"only the oldest {ALERTS_SHOWN_MAX} are shown"
+        findings.append(Finding("metric alerts", WARN, found))
     return findings
 
 

@@ -51,6 +51,7 @@ for name, place, about in (
     ("fraud", "fraud:app", "Rules, lists, reviews and alerts of fraud prevention."),
     ("terms", "terms:app", "Documents, what buyers accepted of them, and the proof."),
     ("refunds", "refunds:app", "The policies by which money goes back, and refunds."),
+    ("metrics", "metrics:app", "Success, failures, durations, revenue and fraud of a period."),
     ("keys", "keys:app", "Create, list, rotate and revoke API keys."),
     ("seals", "seals:app", "Verify, export and follow the seals over history."),
     ("audit", "upkeep:audit", "Recompute everything from history, and name each difference."),

@@ -415,6 +415,388 @@ CREATE TABLE public.merchants (
         'suspended'::text])))
 );
 
+-- TABLE metric_alerts
+
+CREATE TABLE public.metric_alerts (
+    merchant_id uuid NOT NULL,
+    alert_id uuid NOT NULL,
+    rule text NOT NULL COLLATE pg_catalog."C",
+    dedupe_key text NOT NULL COLLATE pg_catalog."C",
+    status text NOT NULL COLLATE pg_catalog."C",
+    facts jsonb NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    calm_since timestamp with time zone,
+    acknowledged_by text,
+    acknowledged_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    CONSTRAINT metric_alerts_acknowledged_by_check CHECK (((char_length(acknowledged_by) >= 1) AND
+        (char_length(acknowledged_by) <= 100))),
+    CONSTRAINT metric_alerts_by_somebody CHECK (((acknowledged_by IS NULL) = (acknowledged_at IS
+        NULL))),
+    CONSTRAINT metric_alerts_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND
+        (char_length(dedupe_key) <= 200))),
+    CONSTRAINT metric_alerts_facts_check CHECK ((jsonb_typeof(facts) = 'object'::text)),
+    CONSTRAINT metric_alerts_in_order CHECK (((last_at >= opened_at) AND (resolved_at >=
+        opened_at))),
+    CONSTRAINT metric_alerts_resolved CHECK (((status = 'resolved'::text) = (resolved_at IS NOT
+        NULL))),
+    CONSTRAINT metric_alerts_rule_check CHECK ((rule = ANY (ARRAY['success_rate_drop'::text,
+        'decline_spike'::text, 'latency_p95'::text, 'unknown_outcomes'::text, 'recovery_lag'::text,
+        'review_backlog'::text, 'fraud_alerts'::text, 'sink_lag'::text]))),
+    CONSTRAINT metric_alerts_seen CHECK (((status = 'resolved'::text) OR ((status =
+        'acknowledged'::text) = (acknowledged_at IS NOT NULL)))),
+    CONSTRAINT metric_alerts_status_check CHECK ((status = ANY (ARRAY['open'::text,
+        'acknowledged'::text, 'resolved'::text])))
+);
+
+-- TABLE metric_sink_batches
+
+CREATE TABLE public.metric_sink_batches (
+    sink text NOT NULL COLLATE pg_catalog."C",
+    sequence bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    minute_from timestamp with time zone NOT NULL,
+    minute_until timestamp with time zone NOT NULL,
+    dimensions text NOT NULL COLLATE pg_catalog."C",
+    datums jsonb NOT NULL,
+    datum_count integer NOT NULL,
+    probe jsonb NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    sending_since timestamp with time zone,
+    claimed_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT metric_sink_batches_claimed CHECK (((claimed_until IS NOT NULL) = (state =
+        'sending'::text))),
+    CONSTRAINT metric_sink_batches_datum_count_check CHECK ((datum_count >= 1)),
+    CONSTRAINT metric_sink_batches_datums_check CHECK ((jsonb_typeof(datums) = 'array'::text)),
+    CONSTRAINT metric_sink_batches_dimensions_check CHECK (((char_length(dimensions) >= 1) AND
+        (char_length(dimensions) <= 1000))),
+    CONSTRAINT metric_sink_batches_kind_check CHECK ((kind = ANY (ARRAY['minutes'::text,
+        'late'::text, 'gauges'::text]))),
+    CONSTRAINT metric_sink_batches_probe_check CHECK ((jsonb_typeof(probe) = 'object'::text)),
+    CONSTRAINT metric_sink_batches_sent CHECK (((sent_at IS NOT NULL) = (state = 'sent'::text))),
+    CONSTRAINT metric_sink_batches_sequence_check CHECK ((sequence >= 1)),
+    CONSTRAINT metric_sink_batches_span CHECK ((minute_from < minute_until)),
+    CONSTRAINT metric_sink_batches_state_check CHECK ((state = ANY (ARRAY['queued'::text,
+        'sending'::text, 'sent'::text]))),
+    CONSTRAINT metric_sink_batches_tries_check CHECK ((tries >= 0))
+)
+WITH (fillfactor='70');
+
+-- TABLE metric_sinks
+
+CREATE TABLE public.metric_sinks (
+    sink text NOT NULL COLLATE pg_catalog."C",
+    started_at timestamp with time zone NOT NULL,
+    prepared_to timestamp with time zone NOT NULL,
+    compared_to timestamp with time zone NOT NULL,
+    sampled_at timestamp with time zone,
+    last_sequence bigint DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    last_error text,
+    last_sent_at timestamp with time zone,
+    batches_sent bigint DEFAULT 0 NOT NULL,
+    datums_sent bigint DEFAULT 0 NOT NULL,
+    datums_dropped bigint DEFAULT 0 NOT NULL,
+    batches_uncertain bigint DEFAULT 0 NOT NULL,
+    datums_late bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT metric_sinks_batches_sent_check CHECK ((batches_sent >= 0)),
+    CONSTRAINT metric_sinks_batches_uncertain_check CHECK ((batches_uncertain >= 0)),
+    CONSTRAINT metric_sinks_datums_dropped_check CHECK ((datums_dropped >= 0)),
+    CONSTRAINT metric_sinks_datums_late_check CHECK ((datums_late >= 0)),
+    CONSTRAINT metric_sinks_datums_sent_check CHECK ((datums_sent >= 0)),
+    CONSTRAINT metric_sinks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT metric_sinks_in_order CHECK (((started_at <= compared_to) AND (compared_to <=
+        prepared_to))),
+    CONSTRAINT metric_sinks_last_error_check CHECK (((char_length(last_error) >= 1) AND
+        (char_length(last_error) <= 500))),
+    CONSTRAINT metric_sinks_last_sequence_check CHECK ((last_sequence >= 0)),
+    CONSTRAINT metric_sinks_sink_check CHECK ((sink = ANY (ARRAY['cloudwatch'::text, 'emf'::text,
+        'otlp'::text])))
+);
+
+-- TABLE metric_watermarks
+
+CREATE TABLE public.metric_watermarks (
+    merchant_id uuid NOT NULL,
+    hours_to timestamp with time zone NOT NULL,
+    days_to timestamp with time zone NOT NULL,
+    late_from timestamp with time zone,
+    minutes_from timestamp with time zone,
+    hours_from timestamp with time zone,
+    CONSTRAINT metric_watermarks_check CHECK ((days_to <= hours_to)),
+    CONSTRAINT metric_watermarks_check1 CHECK ((minutes_from <= hours_to)),
+    CONSTRAINT metric_watermarks_check2 CHECK ((hours_from <= days_to))
+)
+WITH (fillfactor='70');
+
+-- TABLE payment_metrics
+
+CREATE TABLE public.payment_metrics (
+    merchant_id uuid NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    gateway text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL COLLATE pg_catalog."C",
+    slot smallint NOT NULL,
+    count bigint NOT NULL,
+    amount numeric(38,0) NOT NULL,
+    captured numeric(38,0) NOT NULL,
+    refunded numeric(38,0) NOT NULL,
+    CONSTRAINT payment_metrics_count_check CHECK ((count >= 1))
+)
+WITH (fillfactor='70');
+
+-- TABLE payment_metrics_hourly
+
+CREATE TABLE public.payment_metrics_hourly (
+    merchant_id uuid NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    gateway text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL COLLATE pg_catalog."C",
+    count bigint NOT NULL,
+    amount numeric(38,0) NOT NULL,
+    captured numeric(38,0) NOT NULL,
+    refunded numeric(38,0) NOT NULL,
+    CONSTRAINT payment_metrics_hourly_count_check CHECK ((count >= 1))
+);
+
+-- VIEW metrics_by_hour
+
+CREATE VIEW public.metrics_by_hour AS
+ SELECT h.merchant_id,
+    h.bucket AS hour,
+    h.event_type,
+    h.outcome,
+    h.buyer_role,
+    h.currency,
+    h.gateway,
+    h.reason,
+    h.count,
+    h.amount,
+    h.captured,
+    h.refunded
+   FROM (public.payment_metrics_hourly h
+     JOIN public.metric_watermarks w ON ((w.merchant_id = h.merchant_id)))
+  WHERE (h.bucket < LEAST(w.hours_to, w.late_from))
+UNION ALL
+ SELECT m.merchant_id,
+    date_trunc('hour'::text, m.bucket, 'UTC'::text) AS hour,
+    m.event_type,
+    m.outcome,
+    m.buyer_role,
+    m.currency,
+    m.gateway,
+    m.reason,
+    (sum(m.count))::bigint AS count,
+    sum(m.amount) AS amount,
+    sum(m.captured) AS captured,
+    sum(m.refunded) AS refunded
+   FROM (public.payment_metrics m
+     LEFT JOIN public.metric_watermarks w ON ((w.merchant_id = m.merchant_id)))
+  WHERE (m.bucket >= COALESCE(LEAST(w.hours_to, w.late_from), '-infinity'::timestamp with time
+      zone))
+  GROUP BY m.merchant_id, (date_trunc('hour'::text, m.bucket, 'UTC'::text)), m.event_type,
+      m.outcome, m.buyer_role, m.currency, m.gateway, m.reason;
+
+-- TABLE payment_metrics_daily
+
+CREATE TABLE public.payment_metrics_daily (
+    merchant_id uuid NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    gateway text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL COLLATE pg_catalog."C",
+    count bigint NOT NULL,
+    amount numeric(38,0) NOT NULL,
+    captured numeric(38,0) NOT NULL,
+    refunded numeric(38,0) NOT NULL,
+    CONSTRAINT payment_metrics_daily_count_check CHECK ((count >= 1))
+);
+
+-- VIEW metrics_by_day
+
+CREATE VIEW public.metrics_by_day AS
+ SELECT d.merchant_id,
+    ((d.bucket AT TIME ZONE 'UTC'::text))::date AS day,
+    d.event_type,
+    d.outcome,
+    d.buyer_role,
+    d.currency,
+    d.gateway,
+    d.reason,
+    d.count,
+    d.amount,
+    d.captured,
+    d.refunded
+   FROM (public.payment_metrics_daily d
+     JOIN public.metric_watermarks w ON ((w.merchant_id = d.merchant_id)))
+  WHERE (d.bucket < LEAST(w.days_to, date_trunc('day'::text, w.late_from, 'UTC'::text)))
+UNION ALL
+ SELECT h.merchant_id,
+    ((h.hour AT TIME ZONE 'UTC'::text))::date AS day,
+    h.event_type,
+    h.outcome,
+    h.buyer_role,
+    h.currency,
+    h.gateway,
+    h.reason,
+    (sum(h.count))::bigint AS count,
+    sum(h.amount) AS amount,
+    sum(h.captured) AS captured,
+    sum(h.refunded) AS refunded
+   FROM (public.metrics_by_hour h
+     LEFT JOIN public.metric_watermarks w ON ((w.merchant_id = h.merchant_id)))
+  WHERE (h.hour >= COALESCE(LEAST(w.days_to, date_trunc('day'::text, w.late_from, 'UTC'::text)),
+      '-infinity'::timestamp with time zone))
+  GROUP BY h.merchant_id, (((h.hour AT TIME ZONE 'UTC'::text))::date), h.event_type, h.outcome,
+      h.buyer_role, h.currency, h.gateway, h.reason;
+
+-- VIEW metrics_failures
+
+CREATE VIEW public.metrics_failures AS
+ SELECT merchant_id,
+    day,
+    buyer_role,
+    currency,
+    gateway,
+    reason,
+    (sum(count))::bigint AS failed,
+    sum(amount) AS amount
+   FROM public.metrics_by_day d
+  WHERE (outcome = 'failed'::text)
+  GROUP BY merchant_id, day, buyer_role, currency, gateway, reason;
+
+-- TABLE payment_latencies
+
+CREATE TABLE public.payment_latencies (
+    merchant_id uuid NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    stage text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    gateway text NOT NULL COLLATE pg_catalog."C",
+    slot smallint NOT NULL,
+    place smallint NOT NULL,
+    count bigint NOT NULL,
+    sum_us numeric(38,0) NOT NULL,
+    CONSTRAINT payment_latencies_count_check CHECK ((count >= 1)),
+    CONSTRAINT payment_latencies_place_check CHECK (((place >= 0) AND (place <= 304))),
+    CONSTRAINT payment_latencies_stage_check CHECK ((stage = ANY (ARRAY['open'::text,
+        'gateway'::text, 'settle'::text, 'purchase'::text]))),
+    CONSTRAINT payment_latencies_sum_us_check CHECK ((sum_us >= (0)::numeric))
+)
+WITH (fillfactor='70');
+
+-- TABLE payment_latencies_hourly
+
+CREATE TABLE public.payment_latencies_hourly (
+    merchant_id uuid NOT NULL,
+    bucket timestamp with time zone NOT NULL,
+    stage text NOT NULL COLLATE pg_catalog."C",
+    buyer_role text NOT NULL COLLATE pg_catalog."C",
+    gateway text NOT NULL COLLATE pg_catalog."C",
+    place smallint NOT NULL,
+    count bigint NOT NULL,
+    sum_us numeric(38,0) NOT NULL,
+    CONSTRAINT payment_latencies_hourly_count_check CHECK ((count >= 1)),
+    CONSTRAINT payment_latencies_hourly_place_check CHECK (((place >= 0) AND (place <= 304))),
+    CONSTRAINT payment_latencies_hourly_stage_check CHECK ((stage = ANY (ARRAY['open'::text,
+        'gateway'::text, 'settle'::text, 'purchase'::text]))),
+    CONSTRAINT payment_latencies_hourly_sum_us_check CHECK ((sum_us >= (0)::numeric))
+);
+
+-- VIEW metrics_latency
+
+CREATE VIEW public.metrics_latency AS
+ SELECT h.merchant_id,
+    h.bucket AS hour,
+    h.stage,
+    h.buyer_role,
+    h.gateway,
+    h.place,
+        CASE
+            WHEN (h.place < 304) THEN (floor(power((2)::numeric, ((h.place)::numeric /
+                8.0))))::bigint
+            ELSE NULL::bigint
+        END AS upper_us,
+    h.count,
+    h.sum_us
+   FROM (public.payment_latencies_hourly h
+     JOIN public.metric_watermarks w ON ((w.merchant_id = h.merchant_id)))
+  WHERE (h.bucket < LEAST(w.hours_to, w.late_from))
+UNION ALL
+ SELECT l.merchant_id,
+    date_trunc('hour'::text, l.bucket, 'UTC'::text) AS hour,
+    l.stage,
+    l.buyer_role,
+    l.gateway,
+    l.place,
+        CASE
+            WHEN (l.place < 304) THEN (floor(power((2)::numeric, ((l.place)::numeric /
+                8.0))))::bigint
+            ELSE NULL::bigint
+        END AS upper_us,
+    (sum(l.count))::bigint AS count,
+    sum(l.sum_us) AS sum_us
+   FROM (public.payment_latencies l
+     LEFT JOIN public.metric_watermarks w ON ((w.merchant_id = l.merchant_id)))
+  WHERE (l.bucket >= COALESCE(LEAST(w.hours_to, w.late_from), '-infinity'::timestamp with time
+      zone))
+  GROUP BY l.merchant_id, (date_trunc('hour'::text, l.bucket, 'UTC'::text)), l.stage, l.buyer_role,
+      l.gateway, l.place;
+
+-- VIEW metrics_purchases
+
+CREATE VIEW public.metrics_purchases AS
+ SELECT merchant_id,
+    day,
+    buyer_role,
+    currency,
+    gateway,
+    (COALESCE(sum(count) FILTER (WHERE (event_type = ANY (ARRAY['payment.opened'::text,
+        'payment.in_review'::text, 'payment.blocked'::text]))), (0)::numeric))::bigint AS begun,
+    (COALESCE(sum(count) FILTER (WHERE (outcome = 'succeeded'::text)), (0)::numeric))::bigint AS
+        succeeded,
+    (COALESCE(sum(count) FILTER (WHERE (outcome = 'failed'::text)), (0)::numeric))::bigint AS
+        failed,
+    (COALESCE(sum(count) FILTER (WHERE (outcome = 'blocked'::text)), (0)::numeric))::bigint AS
+        blocked,
+    (COALESCE(sum(count) FILTER (WHERE (outcome = 'canceled'::text)), (0)::numeric))::bigint AS
+        canceled,
+    (COALESCE(sum(count) FILTER (WHERE (outcome = 'expired'::text)), (0)::numeric))::bigint AS
+        expired
+   FROM public.metrics_by_day d
+  GROUP BY merchant_id, day, buyer_role, currency, gateway;
+
+-- VIEW metrics_revenue
+
+CREATE VIEW public.metrics_revenue AS
+ SELECT merchant_id,
+    day,
+    buyer_role,
+    currency,
+    gateway,
+    sum(captured) AS gross,
+    sum(refunded) AS refunds,
+    (sum(captured) - sum(refunded)) AS net
+   FROM public.metrics_by_day d
+  WHERE ((captured <> (0)::numeric) OR (refunded <> (0)::numeric))
+  GROUP BY merchant_id, day, buyer_role, currency, gateway;
+
 -- TABLE outbox
 
 CREATE TABLE public.outbox (
@@ -543,28 +925,32 @@ CREATE TABLE public.payment_idempotency (
 )
 WITH (fillfactor='70');
 
--- TABLE payment_metrics
+-- TABLE payment_latencies_daily
 
-CREATE TABLE public.payment_metrics (
+CREATE TABLE public.payment_latencies_daily (
     merchant_id uuid NOT NULL,
     bucket timestamp with time zone NOT NULL,
-    event_type text NOT NULL COLLATE pg_catalog."C",
+    stage text NOT NULL COLLATE pg_catalog."C",
     buyer_role text NOT NULL COLLATE pg_catalog."C",
-    currency text NOT NULL COLLATE pg_catalog."C",
     gateway text NOT NULL COLLATE pg_catalog."C",
-    reason text NOT NULL COLLATE pg_catalog."C",
-    slot smallint NOT NULL,
+    place smallint NOT NULL,
     count bigint NOT NULL,
-    amount numeric(38,0) NOT NULL,
-    CONSTRAINT payment_metrics_count_check CHECK ((count >= 1))
-)
-WITH (fillfactor='70');
+    sum_us numeric(38,0) NOT NULL,
+    CONSTRAINT payment_latencies_daily_count_check CHECK ((count >= 1)),
+    CONSTRAINT payment_latencies_daily_place_check CHECK (((place >= 0) AND (place <= 304))),
+    CONSTRAINT payment_latencies_daily_stage_check CHECK ((stage = ANY (ARRAY['open'::text,
+        'gateway'::text, 'settle'::text, 'purchase'::text]))),
+    CONSTRAINT payment_latencies_daily_sum_us_check CHECK ((sum_us >= (0)::numeric))
+);
 
 -- TABLE payment_transitions
 
 CREATE TABLE public.payment_transitions (
     from_status text NOT NULL COLLATE pg_catalog."C",
-    to_status text NOT NULL COLLATE pg_catalog."C"
+    to_status text NOT NULL COLLATE pg_catalog."C",
+    outcome text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT payment_transitions_outcome_check CHECK ((outcome = ANY (ARRAY[''::text,
+        'succeeded'::text, 'failed'::text, 'blocked'::text, 'canceled'::text, 'expired'::text])))
 );
 
 -- TABLE payments
@@ -1317,6 +1703,26 @@ ALTER TABLE ONLY public.fraud_rulesets
 ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
 
+-- CONSTRAINT metric_alerts metric_alerts_pkey
+
+ALTER TABLE ONLY public.metric_alerts
+    ADD CONSTRAINT metric_alerts_pkey PRIMARY KEY (merchant_id, alert_id);
+
+-- CONSTRAINT metric_sink_batches metric_sink_batches_pkey
+
+ALTER TABLE ONLY public.metric_sink_batches
+    ADD CONSTRAINT metric_sink_batches_pkey PRIMARY KEY (sink, sequence);
+
+-- CONSTRAINT metric_sinks metric_sinks_pkey
+
+ALTER TABLE ONLY public.metric_sinks
+    ADD CONSTRAINT metric_sinks_pkey PRIMARY KEY (sink);
+
+-- CONSTRAINT metric_watermarks metric_watermarks_pkey
+
+ALTER TABLE ONLY public.metric_watermarks
+    ADD CONSTRAINT metric_watermarks_pkey PRIMARY KEY (merchant_id);
+
 -- CONSTRAINT outbox outbox_pkey
 
 ALTER TABLE ONLY public.outbox
@@ -1342,11 +1748,41 @@ ALTER TABLE ONLY public.payment_events
 ALTER TABLE ONLY public.payment_idempotency
     ADD CONSTRAINT payment_idempotency_pkey PRIMARY KEY (merchant_id, idempotency_key);
 
+-- CONSTRAINT payment_latencies_daily payment_latencies_daily_pkey
+
+ALTER TABLE ONLY public.payment_latencies_daily
+    ADD CONSTRAINT payment_latencies_daily_pkey PRIMARY KEY (merchant_id, bucket, stage, buyer_role,
+        gateway, place);
+
+-- CONSTRAINT payment_latencies_hourly payment_latencies_hourly_pkey
+
+ALTER TABLE ONLY public.payment_latencies_hourly
+    ADD CONSTRAINT payment_latencies_hourly_pkey PRIMARY KEY (merchant_id, bucket, stage,
+        buyer_role, gateway, place);
+
+-- CONSTRAINT payment_latencies payment_latencies_pkey
+
+ALTER TABLE ONLY public.payment_latencies
+    ADD CONSTRAINT payment_latencies_pkey PRIMARY KEY (merchant_id, bucket, stage, buyer_role,
+        gateway, slot, place);
+
+-- CONSTRAINT payment_metrics_daily payment_metrics_daily_pkey
+
+ALTER TABLE ONLY public.payment_metrics_daily
+    ADD CONSTRAINT payment_metrics_daily_pkey PRIMARY KEY (merchant_id, bucket, event_type, outcome,
+        buyer_role, currency, gateway, reason);
+
+-- CONSTRAINT payment_metrics_hourly payment_metrics_hourly_pkey
+
+ALTER TABLE ONLY public.payment_metrics_hourly
+    ADD CONSTRAINT payment_metrics_hourly_pkey PRIMARY KEY (merchant_id, bucket, event_type,
+        outcome, buyer_role, currency, gateway, reason);
+
 -- CONSTRAINT payment_metrics payment_metrics_pkey
 
 ALTER TABLE ONLY public.payment_metrics
-    ADD CONSTRAINT payment_metrics_pkey PRIMARY KEY (merchant_id, bucket, event_type, buyer_role,
-        currency, gateway, reason, slot);
+    ADD CONSTRAINT payment_metrics_pkey PRIMARY KEY (merchant_id, bucket, event_type, outcome,
+        buyer_role, currency, gateway, reason, slot);
 
 -- CONSTRAINT payment_transitions payment_transitions_pkey
 
@@ -1511,6 +1947,11 @@ CREATE INDEX fraud_alerts_counting ON public.fraud_alerts USING btree (counted_t
 CREATE UNIQUE INDEX fraud_alerts_one_open ON public.fraud_alerts USING btree (dedupe_key,
     merchant_id) WHERE (status = 'open'::text);
 
+-- INDEX fraud_labels_of_fraud
+
+CREATE INDEX fraud_labels_of_fraud ON public.fraud_labels USING btree (known_at, merchant_id) WHERE
+    (label = 'fraud'::text);
+
 -- INDEX fraud_lists_by_age
 
 CREATE INDEX fraud_lists_by_age ON public.fraud_lists USING btree (list, merchant_id, created_at,
@@ -1550,6 +1991,16 @@ CREATE INDEX fraud_reviews_due ON public.fraud_reviews USING btree (due_at, merc
 
 CREATE INDEX fraud_reviews_queue ON public.fraud_reviews USING btree (status, merchant_id, due_at,
     payment_id) WHERE (decided_at IS NULL);
+
+-- INDEX metric_alerts_one_open
+
+CREATE UNIQUE INDEX metric_alerts_one_open ON public.metric_alerts USING btree (dedupe_key,
+    merchant_id) WHERE (resolved_at IS NULL);
+
+-- INDEX metric_sink_batches_waiting
+
+CREATE INDEX metric_sink_batches_waiting ON public.metric_sink_batches USING btree (sink, sequence)
+    WHERE (state <> 'sent'::text);
 
 -- INDEX payment_attempts_due
 
@@ -1870,6 +2321,24 @@ ALTER TABLE ONLY public.fraud_rulesets
     ADD CONSTRAINT fraud_rulesets_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
         public.merchants(merchant_id);
 
+-- FK CONSTRAINT metric_alerts metric_alerts_merchant_id_fkey
+
+ALTER TABLE ONLY public.metric_alerts
+    ADD CONSTRAINT metric_alerts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
+-- FK CONSTRAINT metric_sink_batches metric_sink_batches_sink_fkey
+
+ALTER TABLE ONLY public.metric_sink_batches
+    ADD CONSTRAINT metric_sink_batches_sink_fkey FOREIGN KEY (sink) REFERENCES
+        public.metric_sinks(sink);
+
+-- FK CONSTRAINT metric_watermarks metric_watermarks_merchant_id_fkey
+
+ALTER TABLE ONLY public.metric_watermarks
+    ADD CONSTRAINT metric_watermarks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES
+        public.merchants(merchant_id);
+
 -- FK CONSTRAINT payment_attempts payment_attempts_merchant_id_payment_id_fkey
 
 ALTER TABLE ONLY public.payment_attempts
@@ -2076,6 +2545,67 @@ GRANT UPDATE(name) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(status) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(reference_currency) ON TABLE public.merchants TO paykeel_app;
 GRANT UPDATE(terms_revision) ON TABLE public.merchants TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(facts) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(last_at) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(calm_since) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(acknowledged_by) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(acknowledged_at) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT UPDATE(resolved_at) ON TABLE public.metric_alerts TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(state) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(tries) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(sending_since) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(claimed_until) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(sent_at) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(prepared_to) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(compared_to) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(sampled_at) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(last_sequence) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(failures) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(retry_at) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(last_error) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(last_sent_at) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(batches_sent) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(datums_sent) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(datums_dropped) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(batches_uncertain) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(datums_late) ON TABLE public.metric_sinks TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT UPDATE(hours_to) ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT UPDATE(days_to) ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT UPDATE(late_from) ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT UPDATE(minutes_from) ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT UPDATE(hours_from) ON TABLE public.metric_watermarks TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_metrics TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_metrics TO paykeel_app;
+GRANT UPDATE(amount) ON TABLE public.payment_metrics TO paykeel_app;
+GRANT UPDATE(captured) ON TABLE public.payment_metrics TO paykeel_app;
+GRANT UPDATE(refunded) ON TABLE public.payment_metrics TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_metrics_hourly TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_metrics_hourly TO paykeel_app;
+GRANT UPDATE(amount) ON TABLE public.payment_metrics_hourly TO paykeel_app;
+GRANT UPDATE(captured) ON TABLE public.payment_metrics_hourly TO paykeel_app;
+GRANT UPDATE(refunded) ON TABLE public.payment_metrics_hourly TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_by_hour TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_metrics_daily TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_metrics_daily TO paykeel_app;
+GRANT UPDATE(amount) ON TABLE public.payment_metrics_daily TO paykeel_app;
+GRANT UPDATE(captured) ON TABLE public.payment_metrics_daily TO paykeel_app;
+GRANT UPDATE(refunded) ON TABLE public.payment_metrics_daily TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_by_day TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_failures TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_latencies TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_latencies TO paykeel_app;
+GRANT UPDATE(sum_us) ON TABLE public.payment_latencies TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_latencies_hourly TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_latencies_hourly TO paykeel_app;
+GRANT UPDATE(sum_us) ON TABLE public.payment_latencies_hourly TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_latency TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_purchases TO paykeel_app;
+GRANT SELECT ON TABLE public.metrics_revenue TO paykeel_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.outbox TO paykeel_app;
 GRANT UPDATE(delivered_at) ON TABLE public.outbox TO paykeel_app;
 GRANT SELECT ON TABLE public.paykeel_migrations TO paykeel_app;
@@ -2091,9 +2621,9 @@ GRANT UPDATE(response_status) ON TABLE public.payment_idempotency TO paykeel_app
 GRANT UPDATE(response_type) ON TABLE public.payment_idempotency TO paykeel_app;
 GRANT UPDATE(response_body) ON TABLE public.payment_idempotency TO paykeel_app;
 GRANT UPDATE(answered_at) ON TABLE public.payment_idempotency TO paykeel_app;
-GRANT SELECT,INSERT ON TABLE public.payment_metrics TO paykeel_app;
-GRANT UPDATE(count) ON TABLE public.payment_metrics TO paykeel_app;
-GRANT UPDATE(amount) ON TABLE public.payment_metrics TO paykeel_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_latencies_daily TO paykeel_app;
+GRANT UPDATE(count) ON TABLE public.payment_latencies_daily TO paykeel_app;
+GRANT UPDATE(sum_us) ON TABLE public.payment_latencies_daily TO paykeel_app;
 GRANT SELECT ON TABLE public.payment_transitions TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(status) ON TABLE public.payments TO paykeel_app;

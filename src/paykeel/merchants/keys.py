@@ -83,6 +83,10 @@ class Scope(StrEnum):
     REFUNDS_WRITE = "refunds:write"
     #: Approve and reject the refunds that wait for a person.
     REFUNDS_APPROVE = "refunds:approve"
+    #: How many purchases went how, revenue and durations.
+    METRICS_READ = "metrics:read"
+    #: Acknowledge alerts on metrics.
+    METRICS_WRITE = "metrics:write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from paykeel.db.sql import load
+from paykeel.metrics.asking import Asked
+from paykeel.metrics.service import PaymentMetricsService, Total
 
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
-
-    from paykeel.db.pool import Database
-
-SQL = load("paykeel.metrics")
+__all__ = ["SLOTS", "Asked", "PaymentMetricsService", "Total", "writer_slot"]
 
 #: Writers of one minute are spread over this many rows.
 SLOTS = 64
@@ -26,32 +19,3 @@ def writer_slot(lane: int) -> int:
     Two lanes of a process never share one; two processes seldom do, and then merely wait.
     """
     return (os.getpid() * 8 + lane) % SLOTS
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How often something happened, and the sum of its amounts in minor units."""
-
-    event_type: str
-    currency: str
-    buyer_role: str
-    reason: str
-    count: int
-    amount: int
-
-
-class PaymentMetricsService:
-    """Reads the rollups of ``payment_metrics``."""
-
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
-        self._database = database
-
-    async def totals(
-        self, merchant_id: UUID, since: datetime | None = None, until: datetime | None = None
-    ) -> list[Total]:
-        """Return what happened in whole minutes from ``since`` up to, not including, ``until``."""
-        rows = await self._database.fetch(
-            SQL["metric_totals"], merchant_id=merchant_id, since=since, until=until
-        )
-        return [Total(**{**dict(row), "amount": int(row["amount"])}) for row in rows]

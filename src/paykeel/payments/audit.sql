@@ -91,42 +91,6 @@ WHERE c.ended IS NOT NULL AND c.ended <> c.from_status
 ORDER BY c.payment_id
 LIMIT :rows_max::integer;
 
--- name: audit_metrics
--- Rollups that are not the sum of their events; no row: the metrics agree with the history.
-WITH counted AS (
-    SELECT
-        date_trunc('minute', e.occurred_at) AS bucket, e.type AS event_type, p.buyer_role,
-        p.currency::text AS currency, p.gateway, coalesce(e.reason, '') AS reason,
-        count(*) AS count, sum(e.amount) AS amount
-    FROM payment_events e
-    JOIN payments p ON p.merchant_id = e.merchant_id AND p.payment_id = e.payment_id
-    WHERE e.merchant_id = :merchant_id::uuid
-    GROUP BY 1, 2, 3, 4, 5, 6
-),
-rolled AS (
-    SELECT
-        m.bucket, m.event_type, m.buyer_role, m.currency, m.gateway, m.reason,
-        sum(m.count) AS count, sum(m.amount) AS amount
-    FROM payment_metrics m
-    WHERE m.merchant_id = :merchant_id
-    GROUP BY 1, 2, 3, 4, 5, 6
-)
-SELECT
-    NULL::uuid AS payment_id,
-    format('%s %s %s %s %s at %s: metrics say %s of %s, history %s of %s',
-        coalesce(c.event_type, r.event_type), coalesce(c.reason, r.reason),
-        coalesce(c.buyer_role, r.buyer_role), coalesce(c.currency, r.currency),
-        coalesce(c.gateway, r.gateway), coalesce(c.bucket, r.bucket),
-        coalesce(r.count, 0), coalesce(r.amount, 0), coalesce(c.count, 0), coalesce(c.amount, 0)
-    ) AS detail
-FROM counted c
-FULL JOIN rolled r
-    ON r.bucket = c.bucket AND r.event_type = c.event_type AND r.buyer_role = c.buyer_role
-    AND r.currency = c.currency AND r.gateway = c.gateway AND r.reason = c.reason
-WHERE r.count IS DISTINCT FROM c.count OR r.amount IS DISTINCT FROM c.amount
-ORDER BY detail
-LIMIT :rows_max::integer;
-
 -- name: audit_watched
 -- Payments that have not ended and that nothing watches; no row: recovery will see them all.
 SELECT p.payment_id, format('%s, and no attempt is watched', p.status) AS detail

@@ -23,6 +23,7 @@ from paykeel.metrics import writer_slot
 from paykeel.payments.encoding import encode
 from paykeel.payments.gate import gate_arguments
 from paykeel.payments.judged import Candidate, Judged, conclude
+from paykeel.payments.states import NEW, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -208,6 +209,7 @@ def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
         "idempotency_keys": [payment.idempotency_key for payment in payments],
         "fingerprints": [one.candidate.fingerprint for one in judged],
         "statuses": [payment.status for payment in payments],
+        "outcomes": [outcome(NEW, payment.status) for payment in payments],
         "amounts": [payment.amount for payment in payments],
         "currencies": [payment.currency for payment in payments],
         "exponents": [payment.exponent for payment in payments],

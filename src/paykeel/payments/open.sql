@@ -6,14 +6,15 @@
 -- policy meanwhile (then nothing is kept).
 WITH input AS MATERIALIZED (
     SELECT
-        u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.amount, u.currency,
+        u.payment_id, u.idempotency_key, u.fingerprint, u.status, u.outcome, u.amount, u.currency,
         u.exponent, u.capture_method, u.kind, u.buyer_id, u.buyer_role, u.payment_method,
         u.reference, u.description, u.metadata, u.gateway_reference, u.attempt_data,
         u.failure_reason, u.response_status, u.response_type, u.response_body, u.created_at,
         u.terms_revision, u.refund_policy_key, u.refund_policy_version, u.refund_policy_sha256
     FROM unnest(
         :payment_ids::uuid[], :idempotency_keys::text[], :fingerprints::bytea[], :statuses::text[],
-        :amounts::bigint[], :currencies::text[], :exponents::smallint[], :capture_methods::text[],
+        :outcomes::text[], :amounts::bigint[], :currencies::text[], :exponents::smallint[],
+        :capture_methods::text[],
         :purchase_kinds::text[], :buyer_ids::text[], :buyer_roles::text[],
         :payment_methods::text[], :references::text[], :descriptions::text[], :metadatas::text[],
         :gateway_references::bytea[], :attempt_datas::text[], :failure_reasons::text[],
@@ -22,7 +23,7 @@ WITH input AS MATERIALIZED (
         :refund_policy_versions::integer[], :refund_policy_sha256s::bytea[]
     ) AS u (
         payment_id, idempotency_key, fingerprint, status,
-        amount, currency, exponent, capture_method,
+        outcome, amount, currency, exponent, capture_method,
         kind, buyer_id, buyer_role,
         payment_method, reference, description, metadata,
         gateway_reference, attempt_data, failure_reason,
@@ -131,7 +132,7 @@ opened AS (
 -- "IS TRUE" keeps it a look-up in a hash table, where a join of two lists would be quadratic.
 fresh AS MATERIALIZED (
     SELECT
-        i.payment_id, i.idempotency_key, i.fingerprint, i.status, i.amount, i.currency,
+        i.payment_id, i.idempotency_key, i.fingerprint, i.status, i.outcome, i.amount, i.currency,
         i.buyer_role, i.gateway_reference, i.attempt_data, i.failure_reason, i.response_status,
         i.response_type, i.response_body, i.created_at
     FROM input i
@@ -253,20 +254,29 @@ happened AS (
 ),
 counted AS (
     INSERT INTO payment_metrics (
-        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot,
+        count, amount, captured, refunded
     )
     SELECT
-        :merchant_id, date_trunc('minute', i.created_at), 'payment.' || CASE i.status
+        :merchant_id, date_trunc('minute', i.created_at, 'UTC'), 'payment.' || CASE i.status
             WHEN 'pending' THEN 'opened' ELSE i.status END,
-        i.buyer_role, i.currency, :gateway, coalesce(i.failure_reason, ''), :slot::smallint,
-        count(*), sum(i.amount)
+        i.outcome, i.buyer_role, i.currency, :gateway, coalesce(i.failure_reason, ''),
+        :slot::smallint, count(*), sum(i.amount), 0, 0
     FROM fresh i
-    GROUP BY 2, 3, 4, 5, 7
-    ORDER BY 2, 3, 4, 5, 7
-    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+    GROUP BY 2, 3, 4, 5, 6, 8
+    ORDER BY 2, 3, 4, 5, 6, 8
+    ON CONFLICT (
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot)
     DO UPDATE SET
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
+),
+late AS (
+    -- The hour was summed up already: a clock went back. It is summed up anew.
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, date_trunc('hour', f.at, 'UTC'))
+    FROM (SELECT min(i.created_at) AS at FROM fresh i) AS f
+    WHERE w.merchant_id = :merchant_id AND w.hours_to > f.at
 )
 SELECT
     i.payment_id,

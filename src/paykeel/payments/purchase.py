@@ -13,6 +13,7 @@ from paykeel.fraud.refusals import AMOUNT_FIELDS, facts_of
 from paykeel.fraud.service import UNJUDGED
 from paykeel.gateways.port import ChargeRequest, NotFound, Unknown
 from paykeel.idempotency import check_key, fingerprint
+from paykeel.metrics.stopwatch import tick
 from paykeel.money import exponent_of
 from paykeel.payments.answers import purchase_answer
 from paykeel.payments.gate import acceptance_required
@@ -76,6 +77,7 @@ async def purchase(
         return duplicate
     gate = await _gate(resources, merchant_id, request)
     candidate = _candidate(resources, merchant, asked, gateway, at, gate)
+    started = tick()
 
     # open: claim the key, judge; payment and watched attempt commit before anything is sent
     for _ in range(OPEN_TRIES):
@@ -95,17 +97,20 @@ async def purchase(
     else:
         raise DatabaseUnavailable("The key could not be claimed; repeat the request.")
     judged = opened.judged
+    started = resources.timed("open", judged.payment, started)
     if judged.payment.status is not Status.PENDING:  # held for a person, or blocked
         return judged.payment, judged.answer or purchase_answer(judged.payment)
 
     # charge: no connection is held
     attempt = first_attempt(judged.payment, judged.attempt_data)
     outcome = await charge(resources, gateway, judged.payment, attempt)
+    started = resources.timed("gateway", judged.payment, started)
 
     # settle: one statement moves the payment and stores this answer
     payment, answer = await resources.settler.settle(
         judged.payment, attempt, outcome, resources.waits(gateway.capabilities), "request"
     )
+    resources.timed("settle", payment, started)
     if answer is None:
         return await answer_as_it_stands(resources, payment, key, purchase_answer)
     return payment, answer

@@ -31,6 +31,7 @@ from paykeel.gateways.port import (
 )
 from paykeel.gateways.port import NotFound as NotFoundThere
 from paykeel.idempotency import Answer
+from paykeel.metrics.stopwatch import tick
 from paykeel.money import Money
 from paykeel.payments.moves import Waits
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from paykeel.gateways.registry import Gateways
     from paykeel.idempotency import IdempotencyService, StoredKey
     from paykeel.merchants import MerchantService
+    from paykeel.metrics.stopwatch import Stage, Stopwatch
     from paykeel.payments.model import Payment
     from paykeel.payments.open import Opener
     from paykeel.payments.settle import Settler
@@ -98,7 +100,17 @@ class Resources:
     idempotency: IdempotencyService
     opener: Opener
     settler: Settler
+    stopwatch: Stopwatch
     waiting: WaitingRoom
+
+    def timed(self, stage: Stage, payment: Payment, since: int) -> int:
+        """Note how long a stage of a purchase took since a tick; return the tick at its end."""
+        now = tick()
+        took_us = (now - since) // 1_000
+        self.stopwatch.note(
+            stage, payment.merchant_id, payment.buyer_role, payment.gateway, took_us
+        )
+        return now
 
     @property
     def lease_ms(self) -> int:

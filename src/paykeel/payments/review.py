@@ -337,6 +337,7 @@ def _values(ending: Ending, step: Step, lane: int) -> dict[str, Any]:
         "version": step.before.version,
         "review_status": ending.review_status,
         "to_status": step.after.status,
+        "outcome": step.outcome,
         "event_type": step.move.event_type,
         "reason": step.move.reason,
         "actor": step.actor,

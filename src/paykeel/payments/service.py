@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paykeel.gateways.registry import Gateways
     from paykeel.idempotency import Answer, IdempotencyService
     from paykeel.merchants import MerchantService
+    from paykeel.metrics.stopwatch import Stopwatch
     from paykeel.payments.model import Payment, PurchaseRequest
     from paykeel.payments.snapshot import PolicySource
     from paykeel.settings import Settings
@@ -55,6 +56,7 @@ class PaymentService:
         terms: TermsService,
         policies: PolicySource,
         idempotency: IdempotencyService,
+        stopwatch: Stopwatch,
         hook: CompletionHook | None,
     ) -> None:
         """Take the parts; ``core.py`` does this."""
@@ -85,7 +87,9 @@ class PaymentService:
                 rows_max=limits.rows_max,
                 lanes=limits.lanes,
                 queue_max=limits.queue_max,
+                latency=settings.metrics_latency,
             ),
+            stopwatch=stopwatch,
             waiting=WaitingRoom(settings.duplicate_waiters_max),
         )
 

@@ -67,9 +67,14 @@ class Settler:
         rows_max: int,
         lanes: int,
         queue_max: int,
+        latency: bool = True,
     ) -> None:
-        """Take the database, the application's hook, and the limits of a batch."""
+        """Take the database, the application's hook, and the limits of a batch.
+
+        With ``latency`` false, nobody will know how long purchases took.
+        """
         self._database = database
+        self._latency = latency
         self.hook = hook
         self._hook_s = hook_ms_max / 1000
         self._steps: Coalescer[UUID, Step, bool] = Coalescer(
@@ -258,7 +263,9 @@ class Settler:
         for step in steps:
             first.setdefault(step.before.payment_id, step)
         steps_sorted = sorted(first.values(), key=lambda step: step.before.payment_id)
-        values = settle_arguments(merchant_id, writer_slot(lane), steps_sorted)
+        values = settle_arguments(
+            merchant_id, writer_slot(lane), steps_sorted, latency=self._latency
+        )
         hook = self.hook
         if hook is None or not any(step.completes for step in steps_sorted):
             rows = await self._database.fetch(SQL["settle_payments"], **values)

@@ -101,6 +101,20 @@ def edges() -> Iterator[tuple[str, str]]:
                 yield before, str(after)
 
 
+def outcome(before: str, after: str) -> str:
+    """Return in what a move lets a purchase end, as metrics count it; empty: in nothing.
+
+    A purchase has one outcome at most. What is reserved has its good end, and a reservation that is
+    let go afterwards is no second one.
+
+    >>> outcome(Status.PENDING, Status.AUTHORIZED), outcome(Status.AUTHORIZED, Status.SUCCEEDED)
+    ('succeeded', '')
+    """
+    if before in {after, Status.AUTHORIZED} or after not in CONCLUDED:
+        return ""
+    return str(Status.SUCCEEDED if after == Status.AUTHORIZED else after)
+
+
 def diagram() -> str:
     """Return the moves as a Mermaid state diagram, notes left out."""
     lines = ["stateDiagram-v2"]

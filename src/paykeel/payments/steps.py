@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from paykeel.metrics.histogram import place_of
 from paykeel.outbox import PURCHASE_COMPLETED, Message
 from paykeel.payments.answers import (
     cancel_answer,
@@ -17,7 +19,7 @@ from paykeel.payments.encoding import encode
 from paykeel.payments.model import Payment
 from paykeel.payments.moves import Attempt, Move, apply
 from paykeel.payments.refund_answers import refund_answer
-from paykeel.payments.states import CONCLUDED, TERMINAL, Status
+from paykeel.payments.states import CONCLUDED, TERMINAL, Status, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from paykeel.idempotency import Answer
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,18 @@ class Step:
     def completes(self) -> bool:
         """Whether this is the move that completes the purchase."""
         return self.after.status is Status.SUCCEEDED and self.before.status is not Status.SUCCEEDED
+
+    @property
+    def outcome(self) -> str:
+        """In what it lets the purchase end, as metrics count it."""
+        return outcome(self.before.status, self.after.status)
+
+    @property
+    def latency_us(self) -> int | None:
+        """How long the purchase took, if this is the gateway's yes or no; in microseconds."""
+        if self.outcome not in {Status.SUCCEEDED, Status.FAILED}:
+            return None
+        return max((self.after.updated_at - self.before.created_at) // _MICROSECOND, 0)
 
 
 def gateway_reference(merchant_id: UUID, idempotency_key: str, number: int = 1) -> bytes:
@@ -131,7 +147,9 @@ def own_answer(step: Step, attempt: Attempt) -> Answer | None:
     return next((answer for stored, answer in step.answers if stored == key), None)
 
 
-def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dict[str, Any]:
+def settle_arguments(
+    merchant_id: UUID, slot: int, steps: Sequence[Step], *, latency: bool = True
+) -> dict[str, Any]:
     """Return the arrays of ``settle_payments``, one element for each step."""
     moves = [step.move for step in steps]
     answers = [(step.after, key, answer) for step in steps for key, answer in step.answers]
@@ -176,10 +194,21 @@ def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dic
         "payloads": [
             encode(step.message.payload).decode() if step.message else None for step in steps
         ],
+        **_metric_arguments(steps, latency=latency),
         "answer_payment_ids": [payment.payment_id for payment, _, _ in answers],
         "answer_keys": [key for _, key, _ in answers],
         "answer_statuses": [answer.status for _, _, answer in answers],
         "answer_types": [answer.content_type for _, _, answer in answers],
         "answer_bodies": [answer.body for _, _, answer in answers],
         "answered_ats": [payment.updated_at for payment, _, _ in answers],
+    }
+
+
+def _metric_arguments(steps: Sequence[Step], *, latency: bool) -> dict[str, Any]:
+    """Return the arrays of ``settle_payments`` about how purchases ended, and how soon."""
+    times = [step.latency_us if latency else None for step in steps]
+    return {
+        "outcomes": [step.outcome for step in steps],
+        "latency_places": [None if us is None else place_of(us) for us in times],
+        "latencies_us": times,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,7 +38,23 @@ class Worker:
             )
             group.create_task(self._repeat("lists", self.purge_lists, settings.purge_interval_ms))
             group.create_task(self._repeat("alerts", self.watch, settings.fraud_alert_interval_ms))
+            group.create_task(
+                self._repeat(
+                    "metric alerts", self.watch_metrics, settings.metrics_alert_interval_ms
+                )
+            )
+            group.create_task(
+                self._repeat("rollup", self.roll_up, settings.metrics_rollup_interval_ms)
+            )
+            group.create_task(
+                self._repeat("metrics", self.purge_metrics, settings.purge_interval_ms)
+            )
             group.create_task(self._repeat("seal", self.seal, settings.sealing_interval_ms))
+            # Each in a loop of its own, so that none waits for another that is down.
+            for sink in self._core.metric_sinks.options.fed:
+                once = partial(self.feed, sink)
+                interval_ms = settings.metrics_sink_interval_ms
+                group.create_task(self._repeat(f"sink {sink}", once, interval_ms))
 
     async def sweep(self) -> int:
         """Look once at every attempt that is due; return how many were looked at."""
@@ -62,6 +79,25 @@ class Worker:
     async def watch(self) -> int:
         """Find and count alerts once; a full batch, as long as some of the past waits."""
         return self._core.settings.recovery_batch_rows if await self._core.alerts.look() else 0
+
+    async def watch_metrics(self) -> int:
+        """Look once whether a metric is an alert; a pass looks at everything."""
+        await self._core.metric_alerts.look()
+        return 0
+
+    async def roll_up(self) -> int:
+        """Sum up the hours and days that are over; a full batch, as long as some of them wait."""
+        return self._core.settings.recovery_batch_rows if await self._core.rollup.roll_up() else 0
+
+    async def purge_metrics(self) -> int:
+        """Remove minutes and hours of metrics that are past their time."""
+        await self._core.rollup.purge()
+        return 0
+
+    async def feed(self, sink: str) -> int:
+        """Send to one sink what is ready; a full batch, as long as more is."""
+        more = await self._core.metric_sinks.run_once(sink)
+        return self._core.settings.recovery_batch_rows if more else 0
 
     async def seal(self) -> int:
         """Seal what is new; a pass leaves nothing over, so none has to follow at once."""

@@ -1,0 +1,222 @@
+"""PaymentMetricsService: asks the rollups, and answers with figures, periods and formulas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from paykeel.db.sql import load
+from paykeel.errors import InvalidField, NotFound
+from paykeel.metrics import answers
+from paykeel.metrics.asking import USUAL, Asked, GroupBy, ask
+from paykeel.metrics.figures import by_place, takings
+from paykeel.metrics.frauds import STOPPED_ROWS_MAX, Stopped, Waiting, fraud, month_of, vamp
+from paykeel.metrics.periods import FIRST_INSTANT, Period
+from paykeel.metrics.reading import SQL as READING
+from paykeel.metrics.reading import read_latencies, read_series
+from paykeel.metrics.reference import REFERENCE_DAYS_MAX, DatedRate, Rates, in_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from paykeel.db.pool import Database
+    from paykeel.metrics.asking import Question
+    from paykeel.metrics.reading import Counted, Timed
+
+SQL = load("paykeel.metrics", "answers.sql")
+#: Where all time begins: what happened earlier than the first instant that can be asked for.
+_ORIGIN = FIRST_INSTANT - timedelta(days=1)
+
+Document = dict[str, Any]
+_SPLITS = (GroupBy.ROLE, GroupBy.CURRENCY, GroupBy.GATEWAY)
+#: By what each answer can be split.
+GROUPS: dict[str, tuple[GroupBy, ...]] = {
+    "summary": _SPLITS,
+    "timeseries": (*_SPLITS, GroupBy.REASON),
+    "failures": _SPLITS,
+    "latency": (GroupBy.ROLE, GroupBy.GATEWAY),
+    "revenue": _SPLITS,
+    "fraud": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How often something happened, and the sum of its amounts in minor units."""
+
+    event_type: str
+    currency: str
+    buyer_role: str
+    reason: str
+    count: int
+    amount: int
+
+
+class PaymentMetricsService:
+    """Reads the rollups, and answers what is asked of them.
+
+    Every answer is a document for JSON with its period, the period of equal length before it, the
+    instant up to which everything is surely counted, and the formulas of its figures.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+
+    async def totals(
+        self, merchant_id: UUID, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Total]:
+        """Return what happened in whole minutes from ``since`` up to, not including, ``until``."""
+        rows = await self._database.fetch(
+            READING["metric_totals"], merchant_id=merchant_id, since=since, until=until
+        )
+        return [Total(**{**dict(row), "amount": int(row["amount"])}) for row in rows]
+
+    def question(self, kind: str, asked: Asked) -> Question:
+        """Return what is asked, checked; ``kind`` is the name of an answer.
+
+        Raises:
+            InvalidField: Something is wrong; ``field`` says what.
+        """
+        return ask(self._database.now(), asked, GROUPS[kind])
+
+    async def summary(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
+        """Return how a period went, in one document."""
+        question = self.question("summary", asked)
+        rows = await self._pieces(merchant_id, question)
+        timed = await self._timed(merchant_id, question, _both(question))
+        waiting = await self._waiting(merchant_id)
+        return answers.summary(question, rows, timed, waiting.document(question.asked_at))
+
+    async def timeseries(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
+        """Return the figures of each piece of a period, at most 120 of them."""
+        question = self.question("timeseries", asked)
+        rows = await read_series(self._database, merchant_id, question.cuts, question.filters)
+        timed = await self._timed(merchant_id, question, question.cuts)
+        return answers.timeseries(question, rows, timed)
+
+    async def failures(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
+        """Return why purchases failed, who can mend it, and whether trying again can help."""
+        question = self.question("failures", asked)
+        return answers.failures(question, await self._pieces(merchant_id, question))
+
+    async def latency(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
+        """Return how long each stage took: number, mean and percentiles.
+
+        Raises:
+            InvalidField: ``latency_has_no_currency``: durations are not kept by currency.
+        """
+        question = self.question("latency", asked)
+        timed = await self._timed(merchant_id, question, _both(question))
+        if timed is None:
+            raise InvalidField(
+                "currency", "latency_has_no_currency", "Durations are not kept by currency."
+            )
+        return answers.latencies(question, timed)
+
+    async def revenue(
+        self, merchant_id: UUID, asked: Asked = USUAL, *, reference: bool = False
+    ) -> Document:
+        """Return what came in and went back, each currency by itself.
+
+        Args:
+            merchant_id: Whose.
+            asked: Period, filters and grouping.
+            reference: Whether to tell all of it in the merchant's reference currency, too.
+
+        Raises:
+            InvalidField: ``period_too_long``: in the reference currency at most a year is told.
+        """
+        question = self.question("revenue", asked)
+        rows = await self._pieces(merchant_id, question)
+        told = await self._in_reference(merchant_id, question, rows) if reference else None
+        return answers.revenues(question, rows, told)
+
+    async def fraud(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
+        """Return what fraud prevention stopped, what waits for a person, and the month's ratio."""
+        question = self.question("fraud", asked)
+        rows = await self._pieces(merchant_id, question)
+        found = await self._database.fetch(
+            SQL["stopped_by_reason"],
+            merchant_id=merchant_id,
+            since=question.period.since,
+            until=question.period.until,
+            roles=question.filters.roles,
+            currencies=question.filters.currencies,
+            gateways=question.filters.gateways,
+            rows_max=STOPPED_ROWS_MAX,
+        )
+        return fraud(
+            question,
+            rows,
+            [Stopped(**row) for row in found],
+            await self._waiting(merchant_id),
+            await self._month(merchant_id, question.period),
+        )
+
+    async def _pieces(self, merchant_id: UUID, question: Question) -> list[Counted]:
+        """Read all that was earlier, the period before, and the period: three pieces."""
+        return await read_series(
+            self._database, merchant_id, [_ORIGIN, *_both(question)], question.filters
+        )
+
+    async def _timed(
+        self, merchant_id: UUID, question: Question, cuts: Sequence[datetime]
+    ) -> list[Timed] | None:
+        """Read durations; nothing where currencies are chosen, since they are not kept by them."""
+        if question.filters.currencies is not None:
+            return None
+        return await read_latencies(self._database, merchant_id, cuts, question.filters)
+
+    async def _waiting(self, merchant_id: UUID) -> Waiting:
+        (row,) = await self._database.fetch(SQL["waiting_for_people"], merchant_id=merchant_id)
+        return Waiting(**row)
+
+    async def _month(self, merchant_id: UUID, period: Period) -> Document:
+        since, until = month_of(period.until)
+        rows = await read_series(self._database, merchant_id, [since, until])
+        (found,) = await self._database.fetch(
+            SQL["fraud_reports_of"], merchant_id=merchant_id, since=since, until=until
+        )
+        return vamp(since, rows, found["fraud_reports"], found["disputes_labelled"])
+
+    async def _in_reference(
+        self, merchant_id: UUID, question: Question, rows: Sequence[Counted]
+    ) -> Document:
+        period = question.period
+        if period.until - period.since > timedelta(days=REFERENCE_DAYS_MAX):
+            raise InvalidField(
+                "since",
+                "period_too_long",
+                f"In the reference currency at most {REFERENCE_DAYS_MAX} days.",
+            )
+        both = Period(period.before.since, period.until)
+        rates = await self._rates(merchant_id, both, [row for row in rows if row.place])
+        cuts = sorted({*rates.cuts(both), period.since})
+        pieces = await read_series(self._database, merchant_id, cuts, question.filters)
+        return in_reference(rates, cuts, by_place(pieces, len(cuts) - 1), period.since)
+
+    async def _rates(self, merchant_id: UUID, period: Period, rows: Sequence[Counted]) -> Rates:
+        found = await self._database.fetch(
+            SQL["reference_rates_of"],
+            merchant_id=merchant_id,
+            currencies=list(takings(rows)),
+            first_day=period.since.date(),
+            last_day=period.until.date(),
+        )
+        dated: dict[str, list[DatedRate]] = {}
+        for row in found:
+            if row["currency"] is not None:
+                rate = DatedRate(row["currency"], row["effective_on"], row["rate"])
+                dated.setdefault(rate.currency, []).append(rate)
+        if not found:
+            raise NotFound("There is no such merchant.")
+        return Rates(found[0]["reference_currency"], dated)
+
+
+def _both(question: Question) -> list[datetime]:
+    """Return where the period before begins, where the period does, and where it ends."""
+    period = question.period
+    return [period.before.since, period.since, period.until]
