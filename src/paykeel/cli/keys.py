@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from paykeel.merchants.keys import ApiKey
 
 #: What a shop does not need: why a purchase was judged as it was is for risk people, what the terms
-#: say for lawyers, and money that goes back for whoever answers for it; they ask for it.
+#: and the refund policies say for lawyers, and money that goes back for whoever answers for it;
+#: they ask for it.
 _OTHERS_SCOPES = {
     Scope.FRAUD_READ,
     Scope.FRAUD_WRITE,
     Scope.TERMS_WRITE,
     Scope.REFUNDS_WRITE,
     Scope.REFUNDS_APPROVE,
+    Scope.REFUND_POLICIES_WRITE,
 }
 SHOP_SCOPES = tuple(str(scope) for scope in Scope if scope not in _OTHERS_SCOPES)
 
@@ -53,7 +55,7 @@ async def create(
     Args:
         name: For people: what uses it.
         scope: What it may do; repeat it for several. Left out: what a shop needs, all but
-            fraud:*, terms:write, refunds:write and refunds:approve.
+            fraud:*, terms:write, refunds:write, refunds:approve and refund-policies:write.
         expires_in_days: After how many days it ends; never when left out.
         secret_only: Print the secret and nothing else.
         merchant: Whose; not needed while there is only one.
