@@ -1645,6 +1645,11 @@ CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id
 CREATE INDEX refund_notices_due ON public.refund_notices USING btree (next_try_at, merchant_id)
     WHERE (status = 'open'::text);
 
+-- INDEX refund_notices_open
+
+CREATE INDEX refund_notices_open ON public.refund_notices USING btree (payment_id, merchant_id)
+    WHERE (status = 'open'::text);
+
 -- INDEX refund_policies_by_hash
 
 CREATE INDEX refund_policies_by_hash ON public.refund_policies USING btree (sha256, merchant_id);
@@ -1784,8 +1789,8 @@ CREATE TRIGGER payment_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
 
 CREATE TRIGGER payments_keep_their_refund_policy BEFORE UPDATE OF refund_policy_key,
     refund_policy_version, refund_policy_sha256 ON public.payments FOR EACH ROW WHEN
-    ((((old.refund_policy_key IS DISTINCT FROM new.refund_policy_key) OR (old.refund_policy_version
-    IS DISTINCT FROM new.refund_policy_version)) OR (old.refund_policy_sha256 IS DISTINCT FROM
+    (((old.refund_policy_key IS DISTINCT FROM new.refund_policy_key) OR (old.refund_policy_version
+    IS DISTINCT FROM new.refund_policy_version) OR (old.refund_policy_sha256 IS DISTINCT FROM
     new.refund_policy_sha256))) EXECUTE FUNCTION public.refuse_change_of_snapshot();
 
 -- TRIGGER refund_decisions refund_decisions_are_history

@@ -31,9 +31,9 @@ CREATE TRIGGER payments_keep_their_refund_policy
     BEFORE UPDATE OF refund_policy_key, refund_policy_version, refund_policy_sha256 ON payments
     FOR EACH ROW
     WHEN (
-        (old.refund_policy_key, old.refund_policy_version, old.refund_policy_sha256)
-        IS DISTINCT FROM
-        (new.refund_policy_key, new.refund_policy_version, new.refund_policy_sha256))
+        old.refund_policy_key IS DISTINCT FROM new.refund_policy_key
+        OR old.refund_policy_version IS DISTINCT FROM new.refund_policy_version
+        OR old.refund_policy_sha256 IS DISTINCT FROM new.refund_policy_sha256)
     EXECUTE FUNCTION refuse_change_of_snapshot();
 
 -- ---------------------------------------------------------------------- policies
@@ -204,6 +204,9 @@ CREATE TABLE refund_notices (
 
 -- What the worker reads: only what is still open is in it.
 CREATE INDEX refund_notices_due ON refund_notices (next_try_at, merchant_id)
+    WHERE status = 'open';
+-- What every reading of a payment looks into, nearly always in vain.
+CREATE INDEX refund_notices_open ON refund_notices (payment_id, merchant_id)
     WHERE status = 'open';
 
 -- ---------------------------------------------------------------------- what it moves
