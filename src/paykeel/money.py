@@ -164,7 +164,12 @@ def parse_major(text: str, currency: str, field: str = "amount") -> Money:
             field, "amount_wrong_precision", f"{currency} has {exponent} decimal places."
         )
     minor = int(whole + fraction.ljust(exponent, "0"))
-    return Money(check_amount(-minor if sign else minor, field), currency)
+    minor = -minor if sign else minor
+    if minor > AMOUNT_MAX:
+        # Whoever writes major units is told of the bound in them, too.
+        message = f"The most that is allowed is {Money(AMOUNT_MAX, currency)}."
+        raise InvalidField(field, "amount_too_large", message)
+    return Money(check_amount(minor, field), currency)
 
 
 @dataclass(frozen=True, slots=True)

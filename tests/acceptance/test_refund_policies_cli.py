@@ -63,12 +63,44 @@ def test_a_policy_is_planned_applied_shown_and_withdrawn(cli: Cli, tmp_path: Pat
     whole = cli(*POLICY, "show", "flexible", "--json").json
     assert (whole["version"], len(whole["sentences"])) == (2, 3)
     exported = cli(*POLICY, "schema-org", "flexible")
+    assert "no words for all that this policy says of tiers, unknown; " in " ".join(
+        exported.err.split()
+    )
     assert json.loads(exported.out) == cli(*POLICY, "schema-org", "flexible", "--json").json
 
     taken = cli(*POLICY, "withdraw", "flexible", "2", "--because", "A slip.", "--json").json
     assert (taken["status"], taken["withdrawn_because"]) == ("withdrawn", "A slip.")
     twice = cli(*POLICY, "withdraw", "flexible", "2", "--because", "A slip.")
     assert (twice.code, "refund_policy_withdrawn" in twice.err) == (5, True)
+
+
+def test_the_last_policy_is_withdrawn_on_purpose_alone(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "flexible.yaml"
+    file.write_text(yaml.safe_dump(policy()), encoding="utf-8")
+    planned = (*POLICY, "apply", str(file), "--effective-from")
+    assert cli(*planned, "30d", "--yes").code == 0
+    held = cli(*POLICY, "apply", str(file), "--yes")
+    assert "To have it begin earlier, withdraw flexible 1 first." in held.out
+    sooner = cli(*planned, "10d", "--yes")
+    assert (sooner.code, "withdraw flexible 1 first" in sooner.err) == (5, True)
+    withdraw = (*POLICY, "withdraw", "flexible")
+    early = cli(*withdraw, "1", "--because", "Sooner.")
+    # Nothing held before either; that is worth a word all the same.
+    assert (early.code, "WARNING: no refund policy is in force" in early.err) == (0, True)
+    assert cli(*POLICY, "apply", str(file), "--yes").code == 0
+
+    alone = cli(*withdraw, "2", "--because", "A slip.")
+    assert (alone.code, "refund_policy_leaves_none" in alone.err) == (5, True)
+    assert "(--leave-none)" in " ".join(alone.err.split())
+    taken = cli(*withdraw, "2", "--because", "A slip.", "--leave-none")
+    assert (taken.code, "Withdrawn: flexible 2" in taken.out) == (0, True)
+    assert "WARNING: no refund policy is in force for every purchase" in taken.err
+
+
+def test_a_new_key_publishes_no_policy(cli: Cli) -> None:
+    scopes = set(cli("keys", "create", "shop", "--json").json["scopes"])
+    assert {"refunds:read", "refund-policies:read"} <= scopes
+    assert not {"refunds:write", "refunds:approve", "refund-policies:write"} & scopes
 
 
 def test_what_is_wrong_is_shown_and_nothing_is_stored(cli: Cli, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_without_a_policy_whoever_refunds_decides(cli: Cli) -> None:
     stale = ask(cli, payment_id, "--amount", "30.00", "--expected", "0")
     assert (stale.code, "refunded_amount_changed" in stale.err) == (5, True)
     over = ask(cli, payment_id, "--amount", "70.01")
-    assert (over.code, "amount_over_refundable (amount)" in over.err) == (2, True)
+    assert (over.code, "amount_over_refundable (--amount)" in over.err) == (2, True)
     rest = asked(cli, payment_id, "--expected", "30.00", "--idempotency-key", "rest")
     assert (rest["amount"], rest["status"]) == (7_000, "succeeded")
     again = asked(cli, payment_id, "--expected", "30.00", "--idempotency-key", "rest")
@@ -127,6 +127,16 @@ def test_a_policy_decides_and_another_person_approves(cli: Cli, tmp_path: Path) 
     assert cli("audit").code == 0
 
 
+def test_where_the_policy_asks_nobody_more_goes_back_at_once(cli: Cli, tmp_path: Path) -> None:
+    never = POLICY.replace("{when: over_amount, over: 5000, four_eyes: true}", "{when: never}")
+    publish(cli, tmp_path, never)
+    payment_id = bought(cli, "N-1")
+    outside = ask(cli, payment_id, "--amount", "60.00", *SOON)
+    assert (outside.code, "refund_outside_policy" in outside.err) == (5, True)
+    refund = asked(cli, payment_id, "--amount", "60.00", "--override", "The host canceled.", *SOON)
+    assert (refund["status"], refund["quoted_amount"]) == ("succeeded", 5_000)
+
+
 def test_what_waits_is_listed_rejected_or_called_off(cli: Cli, tmp_path: Path) -> None:
     publish(cli, tmp_path, POLICY.replace("when: over_amount, over: 5000", "when: always"))
     ids = [asked(cli, bought(cli, f"C-{number}"), *SOON)["id"] for number in range(3)]
@@ -140,7 +150,7 @@ def test_what_waits_is_listed_rejected_or_called_off(cli: Cli, tmp_path: Path) -
     statuses = cli("refunds", "list", "--reason", "requested_by_buyer", "--json").json["refunds"]
     assert [one["status"] for one in statuses] == ["requested", "canceled", "rejected"]
     wrong = cli("refunds", "list", "--status", "lost")
-    assert (wrong.code, "choice_unknown (status)" in wrong.err) == (2, True)
+    assert (wrong.code, "choice_unknown (--status)" in wrong.err) == (2, True)
 
 
 def test_the_gateway_refuses(cli: Cli) -> None:
@@ -181,16 +191,61 @@ def test_facts_are_told_in_words_of_the_command_line(cli: Cli, tmp_path: Path) -
     quoted = cli("refunds", "quote", payment_id, *facts)
     assert "fare" in quoted.out
     refund = asked(cli, payment_id, "--amount", "1.00", *facts)
-    shown = cli("refunds", "show", refund["id"], "--json").json["decisions"][0]["facts"]
+    (decision,) = cli("refunds", "show", refund["id"], "--json").json["decisions"]
+    assert {one["component"]: one["this"] for one in decision["breakdown"]} == {
+        "fare": 80, "tax": 20,
+    }  # fmt: skip
+    table = cli("refunds", "show", refund["id"]).out
+    assert ["fare", "80.00", "40.00", "0.80"] in [line.split() for line in table.splitlines()]
+    shown = decision["facts"]
     assert shown["components"] == {"deposit": 0, "fare": 8_000, "tax": 2_000}
     assert (shown["no_show"], shown["units"]) == (False, {"count": 2, "price": 4_000})
     assert shown["jurisdiction"] == "DE-BY"
+    # People read amounts as everywhere else; so do they in the steps of the reckoning.
+    told = " ".join(cli("refunds", "show", refund["id"]).out.split())
+    for text in ("fare 80.00 EUR", "units 2 at 40.00 EUR", "captured 100.00"):
+        assert text in told, told
     for words, code in (
         (("--component", "fare=99.00"), "refund_facts_components"),
         (("--reason", "mood"), "choice_unknown"),
     ):
         done = cli("refunds", "quote", payment_id, *words)
         assert (done.code, code in done.err) == (2, True), done
+
+
+def test_what_is_wrong_is_said_in_the_words_that_were_typed(cli: Cli, tmp_path: Path) -> None:
+    publish(cli, tmp_path)
+    payment_id = bought(cli, "W-1")
+    for words, said in (
+        (("--amount", "100.01"), "amount_over_refundable (--amount): At most 100.00 EUR can be"),
+        (("--amount", "0"), "amount_zero (--amount): "),
+        (("--amount", "99999999999"), "The most that is allowed is 9999999999.99 EUR."),
+        (("--amount", "1e3"), "amount_not_decimal (--amount): "),
+        (("--amount", "60.00", *SOON), "The policy gives 50.00 EUR now: ask for no more, or say"),
+        (("--amount", "60.00", *SOON), "say why it is not to decide (--override); "),
+        (("--expected", "5.00"), "0.00 EUR was asked for or given back so far, and not 5.00 EUR"),
+        (("--expected", "."), "amount_not_decimal (--expected): "),
+        (
+            ("--service-at", "soon"),
+            "(--service-at): Write 2027-01-01, or 2027-01-01T06:00:00+01:00",
+        ),
+        (("--service-at", "soon"), ", or how long from now: 10d."),
+        (("--delivered-at", "soon"), ", or how long ago: 3d."),
+        (("--component", "fare=99.00"), "refund_facts_components (--component): "),
+        (
+            ("--units", "3x40.00"),
+            "refund_facts_units (--units): 3 at 40.00 EUR come to more than the fare, 100.00 EUR: ",
+        ),
+        (("--jurisdiction", "Bavaria"), "jurisdiction_malformed (--jurisdiction): "),
+        (("--reason", "mood"), "choice_unknown (--reason): "),
+        (("--override", " "), "(--override): "),
+    ):
+        done = ask(cli, payment_id, *words)
+        assert done.code in (2, 5), done
+        assert said in " ".join(done.err.split()), done
+    opened = cli("refunds", "dispute", "open", payment_id, "dp_1", "--operator", "A",
+                 "--amount", "100.01")  # fmt: skip
+    assert "(--amount): At most 100.00 EUR can be disputed." in " ".join(opened.err.split())
 
 
 def test_disputes_are_noted(cli: Cli) -> None:
@@ -204,6 +259,15 @@ def test_disputes_are_noted(cli: Cli) -> None:
     assert (wrong.code, "choice_unknown" in wrong.err) == (2, True)
     won = cli(*dispute, "close", payment_id, "dp_17", "won", "--operator", "Ada", "--json")
     assert (won.code, "amount_disputed" in won.json) == (0, False)
+    again = cli(*dispute, "reopen", payment_id, "dp_17", "--operator", "Ada", "--json")
+    assert (again.code, again.json["amount_disputed"]) == (0, 4_000)
+    cli(*dispute, "close", payment_id, "dp_17", "lost", "--operator", "Ada")
+    lost = cli(*dispute, "reopen", payment_id, "dp_17", "--operator", "Ada")
+    assert (lost.code, "illegal_transition" in lost.err) == (5, True)
+    cli(*dispute, "close", payment_id, "dp_17", "won", "--operator", "Ada")
+    part = (*dispute, "reopen", payment_id, "dp_17", "--amount", "10.00", "--operator", "Ada")
+    assert cli(*part, "--json").json["amount_disputed"] == 1_000
+    cli(*dispute, "close", payment_id, "dp_17", "won", "--operator", "Ada")
     assert asked(cli, payment_id)["amount"] == 10_000
     assert cli("audit").code == 0
 
@@ -243,6 +307,15 @@ def test_a_policy_is_tried_on_the_past(cli: Cli, tmp_path: Path) -> None:
     # The policy that held gives what it gave, but for the gift.
     same = cli("refunds", "simulate", str(tmp_path / "policy.yaml"), "--json").json
     assert same["groups"][1]["difference"] == 0
+    # Which way it was paid is not kept with a payment, and the policy that held does not say.
+    path.write_text(STRICTER.replace("key: rooms", "key: rooms\nscope: {payment_method: card}"))
+    apart = cli("refunds", "simulate", str(path))
+    for text in ("Could not be told", "do not say the payment method of 4.", "-40.00 EUR"):
+        assert text in " ".join(apart.out.split()), apart
+    assert "By role and reason" not in apart.out
+    untold = cli("refunds", "simulate", str(path), "--json").json
+    assert (untold["groups"], untold["untold"]["parts"]) == ([], {"payment_method": 4})
+    assert untold["untold"]["groups"] == document["groups"]
     path.write_text(STRICTER.replace("key: rooms", "key: rooms\nscope: {buyer_role: operator}"))
     others = cli("refunds", "simulate", str(path), "--json").json
     assert (others["refunds"], others["left_out"]["out_of_scope"]) == (0, 4)

@@ -18,7 +18,7 @@ __all__ = ["folder"]
 
 def test_giving_money_back(folder: Path, urls: Urls) -> None:
     printed, others = run("refund.md", folder, urls)
-    looked, given, refused, against, http, disputed, simulated, audited = printed
+    looked, given, refused, against, http, disputed, noticed, simulated, audited = printed
 
     assert others == []
     assert "100.00 EUR (tier)" in looked
@@ -29,6 +29,14 @@ def test_giving_money_back(folder: Path, urls: Urls) -> None:
     ]
     assert "processing_error" in refused
     assert "exit code 5" in refused
+    repeated = [line.split()[1] for line in refused.splitlines() if line.startswith("refund ")]
+    assert len(repeated) == 3  # The declined one, and one that was asked for twice.
+    assert repeated[1] == repeated[2]
+    assert [line.split()[-2] for line in refused.splitlines() if line.startswith("amount")] == [
+        "100.00",
+        "50.00",
+        "50.00",
+    ]
     assert against.count("exit code 5") == 2
     assert "The host told us." in against
     waiting = json.loads((folder / "waiting.json").read_text(encoding="utf-8"))
@@ -43,6 +51,8 @@ def test_giving_money_back(folder: Path, urls: Urls) -> None:
     assert len(answers(http)) == 3
     assert f'"id":"{refund["id"]}"' in heads[-1].split("\n\n", 1)[1]
     assert "60.00 EUR" in disputed
+    assert "what to do" in noticed
+    assert '{"notices": []}' in noticed
     assert "exit code 2" in disputed
     assert "Left out: 1 that were rejected, called off, or refused by the gateway." in simulated
     assert "requested_by_buyer" in simulated

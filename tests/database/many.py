@@ -92,6 +92,20 @@ _REST = (
     SELECT merchant_id, refund_id, 1, 'requested', 'new', 'requested', 'Ada Lindqvist', created_at
     FROM refunds
     """,
+    # As many notices of refunds, all but a few of them over.
+    """
+    INSERT INTO refund_notices (
+        merchant_id, payment_id, gateway_id, amount, currency, told_at, status, next_try_at,
+        dismissed_by, dismissed_because, dismissed_at)
+    SELECT merchant_id, payment_id, 'there_' || idempotency_key, 10, 'EUR', created_at,
+        CASE WHEN waits THEN 'open' ELSE 'dismissed' END, CASE WHEN waits THEN now() END,
+        CASE WHEN NOT waits THEN 'Ada Lindqvist' END, CASE WHEN NOT waits THEN 'wrong' END,
+        CASE WHEN NOT waits THEN now() END
+    FROM (
+        SELECT p.*, substring(p.idempotency_key, 6)::int % 5000 = 1 AS waits
+        FROM payments p WHERE p.idempotency_key LIKE 'bulk-%'
+    ) AS sold
+    """,
     # As many presentations, each accepted, of the version that the merchant has published.
     """
     INSERT INTO terms_presentations (

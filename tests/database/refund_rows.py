@@ -36,7 +36,18 @@ REFUND_ROWS: dict[str, dict[str, Any]] = {
         "as_of": AT,
         "facts": "{}",
         "trace": "[]",
+        "breakdown": "[]",
         "decided_at": AT,
+    },
+    "refund_notices": {
+        "merchant_id": MERCHANT,
+        "payment_id": PAYMENT,
+        "gateway_id": "re_1",
+        "amount": 400,
+        "currency": "EUR",
+        "told_at": AT,
+        "status": "open",
+        "next_try_at": AT,
     },
     "refund_policies": {
         "merchant_id": MERCHANT,
@@ -64,6 +75,14 @@ _THERE = {
     "finished_at": AT,
     "gateway_id": "re_1",
 }
+_DISMISSED = {
+    "gateway_id": "re_2",
+    "status": "dismissed",
+    "next_try_at": None,
+    "dismissed_by": "operator:Cleo Marsh",
+    "dismissed_because": "It was wrong.",
+    "dismissed_at": AT,
+}
 _WITHDRAWN = {
     "withdrawn_at": AT,
     "withdrawn_by": "Cleo Marsh",
@@ -73,6 +92,10 @@ _WITHDRAWN = {
 
 def _fresh(wrong: Wrong) -> Wrong:
     return [{**_FRESH, **one} for one in wrong]
+
+
+def _told(wrong: Wrong) -> Wrong:
+    return [{"gateway_id": "re_2", **one} for one in wrong]
 
 
 def _second(wrong: Wrong) -> Wrong:
@@ -133,6 +156,18 @@ REFUND_CONSTRAINTS: dict[str, dict[str, Wrong]] = {
                 {"status": "succeeded", "finished_at": AT, "failure_reason": "other"},
             ]
         ),
+        "refunds_settled_amount_check": _fresh(
+            [
+                {"status": "succeeded", "finished_at": AT, "settled_amount": amount}
+                for amount in (0, -1)
+            ]
+        ),
+        "refunds_settled_when_given": _fresh(
+            [
+                {"settled_amount": 300},
+                {"status": "succeeded", "finished_at": AT, "settled_amount": 400},
+            ]
+        ),
         "refunds_four_eyes": _fresh([{"four_eyes": True, "approved_by": "Ada Lindqvist"}]),
     },
     "refund_decisions": {
@@ -153,6 +188,51 @@ REFUND_CONSTRAINTS: dict[str, dict[str, Wrong]] = {
         "refund_decisions_because_check": _second(texts("because", 500)),
         "refund_decisions_facts_check": _second([{"facts": "[]"}, {"facts": "null"}]),
         "refund_decisions_trace_check": _second([{"trace": "{}"}, {"trace": '"a"'}]),
+        "refund_decisions_breakdown_check": _second([{"breakdown": "{}"}, {"breakdown": '"a"'}]),
+    },
+    "refund_notices": {
+        "refund_notices_pkey": [{}],
+        "refund_notices_merchant_id_payment_id_fkey": [{"payment_id": OTHER}],
+        "refund_notices_merchant_id_refund_id_fkey": _told(
+            [{"status": "booked", "next_try_at": None, "refund_id": OTHER}]
+        ),
+        "refund_notices_gateway_id_check": texts("gateway_id", 255),
+        "refund_notices_currency_check": _told(texts("currency", 10)),
+        "refund_notices_status_check": _told([{"status": "new", "next_try_at": None}]),
+        "refund_notices_waits_for_check": _told([{"waits_for": "godot"}]),
+        "refund_notices_tries_check": _told([{"tries": -1}]),
+        "refund_notices_became": _told(
+            [
+                {"refund_id": REFUND},
+                {"status": "booked", "next_try_at": None},
+                {"status": "ours", "next_try_at": None},
+                {**_DISMISSED, "refund_id": REFUND},
+            ]
+        ),
+        "refund_notices_watched_while_open": _told(
+            [
+                {"next_try_at": None},
+                {"status": "ours", "refund_id": REFUND},
+                {**_DISMISSED, "next_try_at": AT},
+            ]
+        ),
+        "refund_notices_dismissed_by_check": [
+            {**_DISMISSED, **bad} for bad in texts("dismissed_by", 200)
+        ],
+        "refund_notices_dismissed_because_check": [
+            {**_DISMISSED, **bad} for bad in texts("dismissed_because", 500)
+        ],
+        "refund_notices_dismissed_whole": [
+            *_told(
+                [
+                    {"dismissed_by": "operator:Cleo Marsh"},
+                    {"dismissed_because": "It was wrong."},
+                    {"dismissed_at": AT},
+                ]
+            ),
+            *({**_DISMISSED, name: None} for name in ("dismissed_by", "dismissed_because")),
+            {**_DISMISSED, "dismissed_at": None},
+        ],
     },
     "refund_policies": {
         "refund_policies_pkey": [{}],

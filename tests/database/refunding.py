@@ -38,7 +38,13 @@ def asking_for(amount: int | None, **how: Any) -> RefundRequest:
 
 
 async def refund(
-    paykeel: Paykeel, payment: Payment, key: str = "r-1", amount: int | None = 500, **how: Any
+    paykeel: Paykeel,
+    payment: Payment,
+    key: str = "r-1",
+    amount: int | None = 500,
+    *,
+    may_approve: bool = False,
+    **how: Any,
 ) -> Refund:
     """Ask for a refund, as the library gives it."""
     return await refunds_of(paykeel).request(
@@ -46,6 +52,7 @@ async def refund(
         asking_for(amount, **how),
         merchant_id=payment.merchant_id,
         idempotency_key=key,
+        may_approve=may_approve,
     )
 
 
@@ -130,6 +137,12 @@ def outside_notice(
         **changes,
     }
     return Notice(**values)
+
+
+async def swept(paykeel: Paykeel, admin: asyncpg.Connection) -> int:
+    """Let time pass for what the gateway told, and look once; return how many were looked at."""
+    await admin.execute("UPDATE refund_notices SET next_try_at = now() WHERE status = 'open'")
+    return await refunds_of(paykeel).sweep()
 
 
 def sums(payment: Payment) -> tuple[int, int]:

@@ -122,6 +122,14 @@ async def test_what_cannot_be_published_says_why(paykeel: Paykeel, merchant: Mer
     assert await refused(paykeel, merchant, effective_from=sooner) == (
         "refund_policy_effective_order"
     )
+    advice = "For an earlier one, withdraw flexible 1 first"
+    with pytest.raises(Refused, match=advice):
+        await publish_policy(paykeel, merchant, effective_from=sooner)
+    # What the message says can be done: nothing held so far, so nothing is left without a policy.
+    because: dict[str, Any] = {**of(merchant), "author": "Ben", "because": "Sooner."}
+    await paykeel.refund_policies.withdraw("flexible", 1, **because)
+    moved = await publish_policy(paykeel, merchant, effective_from=sooner)
+    assert (moved.policy_version, moved.effective_from) == (2, sooner)
     with pytest.raises(InvalidField) as caught:
         await paykeel.refund_policies.publish(
             policy(), merchant_id=merchant.merchant_id, author=" "
@@ -167,7 +175,9 @@ async def test_a_withdrawal_brings_back_the_version_before(
     first = await publish_policy(paykeel, merchant)
     second = await publish_policy(paykeel, merchant, hours=48)
     assert await service.in_force(anybody, **whose) == second
-    because: dict[str, Any] = {**whose, "author": "Ben", "because": "A slip."}
+    because: dict[str, Any] = {
+        **whose, "author": "Ben", "because": "A slip.", "leave_none": True,
+    }  # fmt: skip
     taken = await service.withdraw("flexible", 2, **because)
     assert (taken.status, taken.withdrawn_by, taken.withdrawn_because) == (
         "withdrawn", "Ben", "A slip.",
@@ -199,12 +209,53 @@ async def test_a_withdrawal_that_would_bring_back_a_tie_is_refused(
     await publish_policy(paykeel, merchant, scope={"jurisdiction": "DE"})
     await publish_policy(paykeel, merchant, scope={"jurisdiction": "FR"})
     await publish_policy(paykeel, merchant, key="firm", scope={"jurisdiction": "DE"})
-    because: dict[str, Any] = {**whose, "author": "Ben", "because": "A slip."}
+    because: dict[str, Any] = {
+        **whose, "author": "Ben", "because": "A slip.", "leave_none": True,
+    }  # fmt: skip
     with pytest.raises(Refused) as caught:
         await service.withdraw("flexible", 2, **because)
     assert caught.value.code == "refund_policy_scope_tie"
     await service.withdraw("flexible", 1, **because)
     await service.withdraw("flexible", 2, **because)
+
+
+async def test_leaving_purchases_without_a_policy_is_said_on_purpose(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    service, whose = paykeel.refund_policies, of(merchant)
+    because: dict[str, Any] = {**whose, "author": "Ben", "because": "A slip."}
+
+    async def refused_to_withdraw(key: str, version: int) -> str:
+        with pytest.raises(Refused) as caught:
+            await service.withdraw(key, version, **because)
+        return caught.value.code
+
+    await publish_policy(paykeel, merchant)
+    only = "refund_policy_leaves_none"
+    assert await refused_to_withdraw("flexible", 1) == only
+    assert await service.in_force(PolicyScope("agent"), **whose) is not None
+    # What is planned does not hold meanwhile.
+    begins = paykeel.database.now() + LATER
+    await publish_policy(paykeel, merchant, hours=48, effective_from=begins)
+    assert await refused_to_withdraw("flexible", 1) == only
+    await service.withdraw("flexible", 2, **because)
+    # Neither does one that is for fewer purchases; one that is for all of them does.
+    german: dict[str, Any] = {"key": "german", "scope": {"jurisdiction": "DE"}}
+    await publish_policy(paykeel, merchant, **german)
+    assert await refused_to_withdraw("flexible", 1) == only
+    await publish_policy(paykeel, merchant, **german, hours=48)
+    for version in (1, 2):
+        await service.withdraw("german", version, **because)
+    await publish_policy(paykeel, merchant, scope={"channel": "web"})
+    # The version before it is for everybody again; the other way round some are left out.
+    await service.withdraw("flexible", 3, **because)
+    narrow = await publish_policy(paykeel, merchant, scope={"channel": "web"})
+    await publish_policy(paykeel, merchant)
+    await service.withdraw("flexible", 1, **because)
+    last = narrow.policy_version + 1
+    assert await refused_to_withdraw("flexible", last) == only
+    taken = await service.withdraw("flexible", last, **because, leave_none=True)
+    assert taken.status == "withdrawn"
 
 
 async def test_policies_are_one_merchants(paykeel: Paykeel, merchant: Merchant) -> None:
@@ -251,8 +302,9 @@ async def test_publications_of_terms_and_policies_are_counted_as_one(
     await publish_policy(paykeel, merchant)
     assert await revision() == 2
     await paykeel.refund_policies.withdraw(
-        "flexible", 1, merchant_id=merchant.merchant_id, author="Ben", because="A slip."
-    )
+        "flexible", 1, merchant_id=merchant.merchant_id, author="Ben", because="A slip.",
+        leave_none=True,
+    )  # fmt: skip
     assert await revision() == 3
 
 

@@ -141,6 +141,45 @@ async def test_what_nobody_gave_is_left_out_and_what_waits_is_not(
     assert tickets["left_out"]["out_of_scope"] == 1
 
 
+async def test_what_a_payment_does_not_tell_is_shown_apart(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    in_germany = {"jurisdiction": "DE", "channel": "web", "payment_method": "card"}
+    given = {**NEVER, "otherwise": {"percent_bps": 4_000}}
+    await publish_policy(paykeel, merchant, **given, key="germany", scope=in_germany)
+    await publish_policy(paykeel, merchant, **given, key="paris", scope={"jurisdiction": "FR-75"})
+    await publish_policy(paykeel, merchant, **given)
+    told = {"jurisdiction": "DE-BY", "channel": "web", "payment_method_type": "card"}
+    for key, where in (("o-1", told), ("o-2", {}), ("o-3", {"jurisdiction": "FR-75"})):
+        await refund(paykeel, await buy(paykeel, merchant, key, **where), f"r-{key}", None)
+
+    async def split(**scope: str) -> tuple[int, int, dict[str, int]]:
+        report = await tried(paykeel, merchant, 10_000, scope=scope)
+        untold = report["untold"]
+        assert sums(untold)[1:] == (sums(untold)[0] * 500, sums(untold)[0] * AMOUNT)
+        assert report["refunds"] == sums(report)[0] + sums(untold)[0]
+        assert report["refunds"] + report["left_out"]["out_of_scope"] == 3
+        return sums(report)[0], sums(untold)[0], untold["parts"]
+
+    # What the policy of then names is known; one payment tells nothing.
+    assert await split() == (3, 0, {})
+    assert await split(jurisdiction="DE") == (1, 1, {"jurisdiction": 1})
+    assert await split(channel="web") == (1, 2, {"channel": 2})
+    assert await split(payment_method="card", channel="web") == (
+        1, 2, {"channel": 2, "payment_method": 2},
+    )  # fmt: skip
+    # It was bought somewhere in Germany; in which part is not kept.
+    assert await split(jurisdiction="DE-BY") == (0, 2, {"jurisdiction": 2})
+    # Whatever was bought in Paris was bought in France.
+    assert await split(jurisdiction="FR") == (1, 1, {"jurisdiction": 1})
+    assert await split(channel="app", jurisdiction="DE-BY") == (
+        0, 1, {"channel": 1, "jurisdiction": 1},
+    )  # fmt: skip
+    assert await split(payment_method="voucher") == (0, 2, {"payment_method": 2})
+    shown = (await tried(paykeel, merchant, 0, scope={"channel": "web"}))["examples"]
+    assert sorted(one["untold"] for one in shown) == [[], ["channel"], ["channel"]]
+
+
 async def test_it_goes_page_by_page_and_says_how_far_it_is(
     paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
 ) -> None:

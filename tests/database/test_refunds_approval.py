@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -129,6 +129,75 @@ async def test_only_what_is_over_an_amount_waits(paykeel: Paykeel, merchant: Mer
     payment = await buy(paykeel, merchant)
     assert (await refund(paykeel, payment, "r-1", 500)).status == "succeeded"
     assert (await refund(paykeel, payment, "r-2", 501)).status == "requested"
+
+
+NEVER = {"approval": {"when": "never"}, "otherwise": {"percent_bps": 4_000}}
+WHY = "They waited in the rain"
+
+
+@pytest.mark.parametrize("when", ["never", "outside_policy"])
+async def test_what_the_policy_gives_waits_for_nobody(
+    paykeel: Paykeel, merchant: Merchant, when: str
+) -> None:
+    await publish_policy(paykeel, merchant, **{**NEVER, "approval": {"when": when}})
+    payment = await buy(paykeel, merchant)
+    assert (await refund(paykeel, payment, "r-1", 500)).status == "succeeded"
+    # More than that takes a reason, whoever asks.
+    for may_approve in (True, False):
+        with pytest.raises(Refused) as caught:
+            await refund(paykeel, payment, "r-2", 1, may_approve=may_approve)
+        assert caught.value.code == "refund_outside_policy"
+
+
+async def test_where_nobody_is_asked_who_may_approve_gives_more_at_once(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    await publish_policy(paykeel, merchant, **NEVER)
+    payment = await buy(paykeel, merchant)
+    done = await refund(paykeel, payment, amount=600, override_reason=WHY, may_approve=True)
+    assert (done.status, done.amount, done.quoted_amount) == ("succeeded", 600, 500)
+    assert (done.four_eyes, done.approved_by, done.override_reason) == (False, None, WHY)
+    (decision,) = await refunds_of(paykeel).decisions(
+        done.refund_id, merchant_id=merchant.merchant_id
+    )
+    assert (decision.actor, decision.because, decision.to_status) == (ASKER, WHY, "pending")
+    assert await given_back(paykeel, merchant.merchant_id) == (1, 600)
+    await audited(paykeel)
+
+
+@pytest.mark.parametrize(
+    ("approval", "may_approve"),
+    [
+        ({"when": "never"}, False),
+        ({"when": "never", "four_eyes": True}, True),
+        ({"when": "outside_policy"}, True),
+        ({"when": "always"}, True),
+        ({"when": "over_amount", "over": 10_000}, True),
+    ],
+    ids=str,
+)
+async def test_more_than_the_policy_gives_waits_for_another_person(
+    paykeel: Paykeel, merchant: Merchant, approval: dict[str, Any], *, may_approve: bool
+) -> None:
+    await publish_policy(paykeel, merchant, **{**NEVER, "approval": approval, "currency": "EUR"})
+    payment = await buy(paykeel, merchant)
+    asked = await refund(paykeel, payment, amount=600, override_reason=WHY, may_approve=may_approve)
+    assert (asked.status, asked.four_eyes) == ("requested", True)
+    with pytest.raises(Refused) as caught:
+        await decide(paykeel, asked, "approve", ASKER)
+    assert caught.value.code == "refund_needs_another_person"
+    assert (await decide(paykeel, asked, "approve")).status == "succeeded"
+    await audited(paykeel)
+
+
+async def test_where_a_fact_is_missing_a_person_is_asked_even_so(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    tier = {"name": "early", "when": {"before_service": {"from": "7d"}}, "percent_bps": 10_000}
+    await publish_policy(paykeel, merchant, **{**NEVER, "tiers": [tier], "unknown": "ask"})
+    payment = await buy(paykeel, merchant)
+    asked = await refund(paykeel, payment, amount=600, override_reason=WHY, may_approve=True)
+    assert (asked.status, asked.four_eyes) == ("requested", True)
 
 
 @pytest.mark.parametrize("verb", VERBS)

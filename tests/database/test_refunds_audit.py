@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.database.helpers import audited, buy, opened
+from tests.database.helpers import again, audited, buy, opened
 from tests.database.refunding import publish_policy, refund, refunds_of
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from tests.servers import Urls
 
 SUCCEEDED = "payment_id = $1 AND status = 'succeeded'"
-#: A value that each column of a refund never had. Its status, amount and date are below; what the
-#: gateway called it, its code for a refusal, and whether two people had to be, no history repeats.
+#: A value that each column of a refund never had. Its status, amount and date are below.
 FORGED = {
     "currency": "'JPY'",
     "reason": "'fraud'",
@@ -29,6 +28,9 @@ FORGED = {
     "policy_sha256": "sha256('forged')",
     "override_reason": "'forged'",
     "approved_by": "'Nobody'",
+    "gateway_id": "'re_forged'",
+    "settled_amount": "499",
+    "four_eyes": "true",
     "created_at": "created_at - interval '1 s'",
     "finished_at": "finished_at + interval '1 s'",
 }
@@ -113,6 +115,29 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "refunds",
         "is succeeded, history says succeeded",
     ),
+    "a component's part": (
+        (
+            "UPDATE refund_decisions SET breakdown = jsonb_set(breakdown, '{0,this}', '499') "
+            "WHERE refund_id IN (SELECT refund_id FROM refunds WHERE payment_id = $1 "
+            "AND status = 'succeeded')"
+        ),
+        "refund_facts",
+        "is not what was asked for: breakdown",
+    ),
+    "no components": (
+        (
+            "UPDATE refund_decisions SET breakdown = NULL "
+            "WHERE refund_id IN (SELECT refund_id FROM refunds WHERE payment_id = $1 "
+            "AND status = 'succeeded')"
+        ),
+        "refund_facts",
+        "is not what was asked for: breakdown",
+    ),
+    "that two people had to be": (
+        "UPDATE refunds SET four_eyes = false WHERE payment_id = $1 AND status = 'requested'",
+        "refund_facts",
+        "is not what was asked for: four_eyes",
+    ),
     "a refund that is gone": (
         "DELETE FROM refunds WHERE payment_id = $1 AND status = 'succeeded'",
         "refunds",
@@ -169,6 +194,26 @@ async def test_what_somebody_changed_is_named(
     found = [one for one in report.differences if one.kind == kind]
     assert any(words in one.detail for one in found), report.differences
     assert {one.payment_id for one in found} == {payment.payment_id}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("failure_code", "'x18'"), ("failure_code", "NULL"), ("gateway_id", "'x'")],
+)
+async def test_why_a_refund_failed_is_told_by_history(
+    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection, column: str, value: str
+) -> None:
+    payment = await buy(paykeel, merchant, payment_method="pm_refund_declined")
+    failed = await refund(paykeel, payment)
+    assert (failed.status, failed.failure_code) == ("failed", "processing_error")
+    last = (await again(paykeel, payment)).timeline[-1]
+    assert (last.type, last.data) == (
+        "payment.refund_failed", {"code": "processing_error"},
+    )  # fmt: skip
+    await audited(paykeel)
+    await admin.execute(f"UPDATE refunds SET {column} = {value}")  # noqa: S608
+    (found,) = (await paykeel.auditor.audit()).differences
+    assert found.detail == f"refund {failed.refund_id} is not what was asked for: {column}"
 
 
 async def test_a_refund_on_its_way_that_nothing_watches_is_named(

@@ -1,14 +1,13 @@
-"""What happens outside: refunds made in the gateway's own screens, and disputes."""
+"""What happens outside: refunds made in the gateway's own screens."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paykeel.errors import IllegalTransition, InvalidField, NotFound, Refused
+from paykeel.errors import NotFound
 from paykeel.gateways.port import Declined, DeclineReason, Notice, Pending, Succeeded, Unknown
 from paykeel.money import Money
 from tests.database.helpers import (
@@ -23,16 +22,13 @@ from tests.database.helpers import (
 )
 from tests.database.refunding import (
     AMOUNT,
-    ASKER,
-    OTHER_EYES,
     given_back,
     outside_notice,
-    publish_policy,
-    read_refund,
     refund,
     refunds_of,
     rows_written,
     sums,
+    swept,
     waiting,
 )
 
@@ -104,7 +100,7 @@ async def test_a_notice_told_twice_at_the_same_moment_is_booked_once(urls: Urls)
 
 
 @pytest.mark.parametrize("captured", ["refunded", "reserved"])
-async def test_without_room_it_is_noted_once_and_not_booked(
+async def test_without_room_it_is_told_once_and_not_booked(
     paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection, captured: str
 ) -> None:
     if captured == "reserved":
@@ -119,8 +115,12 @@ async def test_without_room_it_is_noted_once_and_not_booked(
     now = await again(paykeel, payment)
     assert (sums(now), now.version) == (sums(before), before.version + 2)
     noted = now.timeline[-2]
-    assert (noted.type, noted.amount, noted.refunded_delta) == ("payment.refund_unbooked", 251, 0)
-    assert noted.data == {"gateway_refund": "re_1", "currency": "EUR"}
+    assert (noted.type, noted.amount, noted.refunded_delta) == (
+        "payment.refund_notice_open", 251, 0,
+    )  # fmt: skip
+    assert noted.data == {
+        "gateway_refund": "re_1", "told": 251, "currency": "EUR", "waits_for": "room",
+    }  # fmt: skip
     assert (await topics_of(admin, payment)).count("payment.alarm") == 2
     # What fits is booked all the same.
     await refunds_of(paykeel).take_notice(outside_notice(payment, "re_3", 250))
@@ -173,7 +173,7 @@ async def test_what_was_not_given_back_there_is_not_booked(
 
 
 @pytest.mark.parametrize("given", [Money(500, "USD"), Money(0, "EUR"), Money(-5, "EUR")], ids=str)
-async def test_what_makes_no_sense_is_noted_and_not_booked(
+async def test_what_makes_no_sense_is_told_once_and_not_booked(
     paykeel: Paykeel, merchant: Merchant, given: Money
 ) -> None:
     payment = await buy(paykeel, merchant)
@@ -181,7 +181,7 @@ async def test_what_makes_no_sense_is_noted_and_not_booked(
     for _ in range(2):
         await refunds_of(paykeel).take_notice(notice)
     now = await again(paykeel, payment)
-    assert (sums(now), now.timeline[-1].type) == ((0, 0), "payment.refund_unbooked")
+    assert (sums(now), now.timeline[-1].type) == ((0, 0), "payment.refund_notice_open")
     assert now.version == payment.version + 1
     await audited(paykeel)
 
@@ -227,149 +227,20 @@ async def test_an_id_that_is_too_long_is_still_one_refund(
     assert sums(await again(paykeel, payment)) == (500, 0)
 
 
-async def test_a_refund_made_there_of_what_is_still_reserved_is_noted(
-    paykeel: Paykeel, merchant: Merchant
+async def test_a_refund_made_there_of_what_is_still_reserved_is_booked_when_it_is_captured(
+    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
 ) -> None:
     held = await reserve(paykeel, merchant)
     await refunds_of(paykeel).take_notice(outside_notice(held, amount=100))
     now = await again(paykeel, held)
     assert (now.status, sums(now), now.timeline[-1].type) == (
-        "authorized", (0, 0), "payment.refund_unbooked",
+        "authorized", (0, 0), "payment.refund_notice_open",
     )  # fmt: skip
     # It goes on as if nothing had been.
     done = await paykeel.payments.capture(
         held.payment_id, merchant_id=merchant.merchant_id, idempotency_key="c-1"
     )
     assert done.status == "succeeded"
+    await swept(paykeel, admin)
+    assert sums(await again(paykeel, held)) == (100, 0)
     await audited(paykeel)
-
-
-# ----------------------------------------------------------------------------------- disputes
-
-
-async def dispute(
-    paykeel: Paykeel, payment: Payment, name: str = "d-1", ending: str | None = None, **how: Any
-) -> Payment:
-    service, whose = refunds_of(paykeel), payment.merchant_id
-    named: dict[str, Any] = {"merchant_id": whose, "dispute_id": name, "operator": ASKER}
-    if ending is None:
-        return await service.open_dispute(payment.payment_id, **named, **how)
-    return await service.close_dispute(payment.payment_id, **named, ending=ending)
-
-
-async def test_what_is_disputed_cannot_be_refunded(
-    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
-) -> None:
-    payment = await buy(paykeel, merchant)
-    now = await dispute(paykeel, payment, amount=1_000)
-    assert (now.amount_disputed, now.refundable, now.display_status) == (1_000, 250, "disputed")
-    assert (now.status, now.timeline[-1].type) == ("succeeded", "payment.dispute_opened")
-    assert now.timeline[-1].data == {"dispute": "d-1"}
-    before = await rows_written(admin)
-    with pytest.raises(InvalidField) as caught:
-        await refund(paykeel, payment, amount=251)
-    assert caught.value.code == "amount_over_refundable"
-    assert await rows_written(admin) == before
-    by_policy = await refund(paykeel, payment, amount=None)
-    assert by_policy.amount == 250
-    assert (await topics_of(admin, payment))[1] == "payment.dispute_opened"
-    await audited(paykeel)
-
-
-@pytest.mark.parametrize(("ending", "left"), [("won", AMOUNT), ("lost", 250)])
-async def test_what_was_won_is_free_again_and_what_was_lost_is_not(
-    paykeel: Paykeel, merchant: Merchant, ending: str, left: int
-) -> None:
-    payment = await buy(paykeel, merchant)
-    now = await dispute(paykeel, payment, amount=1_000)
-    for _ in range(3):
-        now = await dispute(paykeel, payment, ending=ending)
-    assert (now.refundable, now.version) == (left, payment.version + 2)
-    # An end is an end, whatever is said of it later.
-    other = "lost" if ending == "won" else "won"
-    assert (await dispute(paykeel, payment, ending=other)).refundable == left
-    assert (await dispute(paykeel, payment)).version == now.version
-    assert (await refund(paykeel, payment, amount=left)).status == "succeeded"
-    await audited(paykeel)
-
-
-async def test_a_dispute_noted_twice_is_one_dispute(urls: Urls) -> None:
-    async with opened(urls) as one, opened(urls) as two:
-        merchant = await one.merchants.create("Harbour Market")
-        payment = await buy(one, merchant)
-        await asyncio.gather(
-            *(
-                dispute(process, payment, f"d-{n}", amount=100)
-                for process in (one, two)
-                for n in range(3)
-                for _ in range(3)
-            )
-        )
-        now = await again(one, payment)
-        assert (now.amount_disputed, now.version) == (300, payment.version + 3)
-        await asyncio.gather(
-            *(dispute(process, payment, "d-1", "won") for process in (one, two) for _ in range(4))
-        )
-        now = await again(one, payment)
-        assert (now.amount_disputed, now.version) == (200, payment.version + 4)
-        await audited(one)
-
-
-async def test_a_dispute_that_makes_no_sense_is_refused(
-    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
-) -> None:
-    payment = await buy(paykeel, merchant)
-    declined = await buy(paykeel, merchant, "order-2", payment_method="pm_card_declined")
-    before = await rows_written(admin)
-    for call, code in (
-        (dispute(paykeel, payment, amount=AMOUNT + 1), "amount_over_captured"),
-        (dispute(paykeel, payment, amount=0), "amount_zero"),
-        (dispute(paykeel, payment, ending="drawn"), "choice_unknown"),
-        (dispute(paykeel, payment, "d" * 101), "text_too_long"),
-    ):
-        with pytest.raises(InvalidField) as caught:
-            await call
-        assert caught.value.code == code
-    for nothing in (dispute(paykeel, declined), dispute(paykeel, payment, ending="won")):
-        with pytest.raises(IllegalTransition):
-            await nothing
-    assert await rows_written(admin) == before
-    await dispute(paykeel, payment)
-    with pytest.raises(IllegalTransition):
-        await dispute(paykeel, payment, "d-2", amount=1)
-
-
-async def test_a_dispute_of_what_was_refunded_does_not_make_room(
-    paykeel: Paykeel, merchant: Merchant
-) -> None:
-    """Given back and disputed as well: nothing is left, and nothing is negative."""
-    payment = await buy(paykeel, merchant)
-    await refund(paykeel, payment, amount=1_000)
-    now = await dispute(paykeel, payment)
-    assert (now.amount_disputed, now.refundable) == (AMOUNT, 0)
-    with pytest.raises(Refused):
-        await refund(paykeel, payment, "r-2", None)
-    # The gateway's own word is booked whatever is disputed: the money has gone.
-    await refunds_of(paykeel).take_notice(outside_notice(payment, amount=250))
-    assert sums(await again(paykeel, payment)) == (AMOUNT, 0)
-    await audited(paykeel)
-
-
-async def test_a_refund_that_waits_is_not_sent_into_a_dispute(
-    paykeel: Paykeel, merchant: Merchant
-) -> None:
-    """It was reserved before the dispute was told; whoever approves it would pay twice."""
-    payment, asked = await waiting(paykeel, merchant, 1_000)
-    await dispute(paykeel, payment)
-    now = await again(paykeel, payment)
-    assert (sums(now), now.amount_disputed, now.refundable) == ((0, 1_000), AMOUNT, 0)
-    service, whose = refunds_of(paykeel), merchant.merchant_id
-    with pytest.raises(Refused) as caught:
-        await service.approve(asked.refund_id, merchant_id=whose, operator=OTHER_EYES)
-    assert caught.value.code == "payment_disputed"
-    assert await read_refund(paykeel, asked) == asked
-    await dispute(paykeel, payment, ending="won")
-    done = await service.approve(asked.refund_id, merchant_id=whose, operator=OTHER_EYES)
-    assert done.status == "succeeded"
-    await publish_policy(paykeel, merchant)
-    assert replace(done, status=asked.status) != asked

@@ -9,6 +9,7 @@ import pytest
 
 from paykeel.clock import new_id
 from paykeel.db.sql import load
+from paykeel.refunds.disputes import DISPUTE_MOVES
 from tests.database.helpers import opened
 from tests.database.many import (
     explain,
@@ -57,6 +58,7 @@ def moving(merchant: Merchant, payment_id: UUID, version: int, at: Any) -> dict[
         "reserved_delta": 10,
         "event_type": "payment.refund_sent",
         "actor": "operator:Ada Lindqvist",
+        "event_data": "{}",
         "occurred_at": at,
         "message_id": new_id(),
         "topic": "payment.refund_sent",
@@ -92,6 +94,7 @@ def calls(paykeel: Paykeel, merchant: Merchant) -> dict[str, tuple[str, dict[str
         "as_of": at,
         "facts": "{}",
         "trace": "[]",
+        "breakdown": "[]",
         "fingerprint": b"f" * 32,
         "response_status": None,
         "response_type": None,
@@ -111,8 +114,9 @@ def calls(paykeel: Paykeel, merchant: Merchant) -> dict[str, tuple[str, dict[str
         "decide_refund": deciding,
         "get_refund": {**whose, "refund_id": bulk_id(7)},
         "refund_by_key": {**whose, "idempotency_key": "refund-bulk-7"},
-        "refund_outside": {**whose, "payment_id": bulk_id(7), "gateway_id": "re_bulk-7"},
         "list_decisions": {**whose, "refund_id": bulk_id(7)},
+        "refunds_so_far": {**whose, "payment_id": bulk_id(7), "counting": ["succeeded"]},
+        "disputes_so_far": {**whose, "payment_id": bulk_id(7), "events": list(DISPUTE_MOVES)},
     }
     assert {*found, *LISTS} == SQL.keys()
     pages = {

@@ -27,7 +27,9 @@ from paykeel.payments.moves import Attempt
 from paykeel.payments.resolve import Stuck
 from paykeel.payments.review_queue import Note, Review
 from paykeel.refunds.catalogue import PolicyVersion
+from paykeel.refunds.disputes import Dispute
 from paykeel.refunds.model import Refund, RefundDecision
+from paykeel.refunds.noticed import Beside, RefundNotice
 from paykeel.refunds.policy import PolicyScope
 from paykeel.sealing import Seal
 from paykeel.terms.acceptance import Acceptance, Word
@@ -107,6 +109,10 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
     "refunds/refunds.sql::refund_by_key": (Refund, set()),
     "refunds/refunds.sql::list_refunds": (Refund, set()),
     "refunds/refunds.sql::list_decisions": (RefundDecision, set()),
+    "refunds/refunds.sql::disputes_so_far": (Dispute, set()),
+    "refunds/notices.sql::get_notice": (RefundNotice, set()),
+    "refunds/notices.sql::list_notices": (RefundNotice, set()),
+    "refunds/notices.sql::beside_notice": (Beside, set()),
     "refunds/policies.sql::publish_policy": (PolicyVersion, PLACE),
     "refunds/policies.sql::withdraw_policy": (PolicyVersion, PLACE),
     "refunds/policies.sql::list_policies": (PolicyVersion, PLACE),

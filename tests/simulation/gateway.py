@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     )
 
 
+def name_of(reference: str) -> str:
+    """What the gateway calls an operation by itself."""
+    return f"g_{reference[:20]}"
+
+
 class Word(StrEnum):
     """What a gateway can say, or do without saying it."""
 
@@ -183,7 +188,9 @@ class Scripted:
         if word in NEVER_ARRIVED:
             return NotSent("no connection") if word is Word.NOT_SENT else Unknown("silence")
         done = SILENT.get(word, word) is Word.YES and act()
-        said = Succeeded(request.amount) if done else Declined(DeclineReason.PROCESSING_ERROR)
+        said: Outcome = Declined(DeclineReason.PROCESSING_ERROR)
+        if done:
+            said = Succeeded(request.amount, name_of(reference))
         self.follow_ups[reference] = said
         if word in SILENT:
             raise ConnectionResetError

@@ -15,6 +15,8 @@ class Asked:
     key: str
     amount: int
     status: str
+    #: What the gateway calls it.
+    name: str = ""
     #: Nobody knows how it ended.
     dark: bool = False
     approved: bool = False
@@ -33,8 +35,10 @@ class Refunded:
     #: Given back at the gateway, told, noted, and not booked for want of room.
     noted: int = 0
     asked: list[Asked] = field(default_factory=list)
-    #: Refunds made at the gateway itself, by its ids, and each dispute with how it stands.
+    #: Refunds of which the gateway told by itself, by its ids, those that are not booked yet, and
+    #: each dispute with how it stands.
     outside: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
     disputes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
@@ -43,7 +47,16 @@ class Refunded:
 
     @property
     def refundable(self) -> int:
-        return max(0, self.room - self.disputed)
+        return max(0, self.room - self.disputed - sum(self.waiting.values()))
+
+    @property
+    def made_there(self) -> int:
+        """What was made at the gateway, is told, and not booked."""
+        return sum(self.waiting[name] for name in self.waiting if not self.named(name))
+
+    def named(self, name: str) -> Asked | None:
+        """The refund of ours that the gateway calls so."""
+        return next((one for one in self.asked if one.name == name), None)
 
     def send(self, one: Asked, word: Word, gateway: Scripted, reference: str) -> None:
         """A refund was sent, and the gateway did and said what it did and said."""
@@ -58,6 +71,8 @@ class Refunded:
             self.reserved -= one.amount
             self.refunded += one.amount if yes else 0
             one.status = "succeeded" if yes else "failed"
+            if yes:
+                self.waiting.pop(one.name, None)
         elif one.status == "failed" and yes:
             fits = self.room >= one.amount
             if fits:
@@ -70,10 +85,19 @@ class Refunded:
 
     def hear_outside(self, name: str, amount: int) -> None:
         """The gateway tells of a refund that was made there."""
-        if name in self.outside:
+        if name not in self.outside:
+            self.outside[name] = self.waiting[name] = amount
+        self.look_at(name)
+
+    def look_at(self, name: str) -> None:
+        """What waits is booked if there is room, it is none of ours, and none of ours is dark."""
+        if name not in self.waiting:
             return
-        self.outside[name] = amount
-        if amount <= self.room:
-            self.refunded += amount
-        else:
-            self.noted += amount
+        ours = self.named(name)
+        if ours is not None and ours.status == "succeeded":
+            del self.waiting[name]
+        elif not any(one.status == "pending" for one in self.asked):
+            amount = self.waiting[name]
+            if amount <= self.room:
+                self.refunded += amount
+                del self.waiting[name]

@@ -16,14 +16,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from paykeel.gateways.port import Declined, DeclineReason, Notice, Succeeded
+from paykeel.gateways.port import Declined, DeclineReason, Succeeded
 from paykeel.money import Money
-from paykeel.payments.steps import gateway_reference
 from paykeel.refunds.model import RefundRequest
 from paykeel.refunds.service import RefundService
 from tests.conftest import order
-from tests.simulation.bench import Bench, Driven
-from tests.simulation.gateway import Word
+from tests.simulation.bench import Bench
+from tests.simulation.gateway import Word, name_of
+from tests.simulation.noticed import ASKER, DUE_S, Noticed, copies, which
 from tests.simulation.refunds import Asked, Refunded
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = 60
 STEPS = 30
-DUE_S = 0.01
 AMOUNT = 900
 #: What is more than this waits for a person.
 OVER = 400
@@ -47,15 +46,13 @@ POLICY = {
     "approval": {"when": "over_amount", "over": OVER},
     "otherwise": {"percent_bps": 10_000},
 }
-ASKER, APPROVER = "Ada Lindqvist", "Ben Okafor"
+APPROVER = "Ben Okafor"
 
 answers = st.sampled_from([Word.YES, Word.NO, Word.SILENT_YES, Word.SILENT_NO, Word.LOST])
 amounts = st.sampled_from([50, 300, OVER, OVER + 1, 600, AMOUNT])
-which = st.one_of(st.just(-1), st.integers(0, 1_000))
-copies = st.integers(1, 3)
 
 
-class Refunds(Driven):
+class Refunds(Noticed):
     """The rules; ``bench`` is set by the test below."""
 
     @initialize()
@@ -101,6 +98,7 @@ class Refunds(Driven):
         model = self.paid[place]
         self.count += 1
         one = Asked(f"refund-{self.count}", amount, "requested")
+        one.name = name_of(self.reference_of(one))
         taken = model.refunded + model.reserved
         expected = "amount_over_refundable" if amount > model.refundable else None
         if stale:
@@ -114,7 +112,7 @@ class Refunds(Driven):
         model.asked.append(one)
         model.reserved += amount
         if amount <= OVER:
-            model.send(one, word, self.gateway, self._reference_of(one))
+            model.send(one, word, self.gateway, self.reference_of(one))
 
     async def _ask(self, place: int, one: Asked, expected: int) -> None:
         refund = await self.service.request(
@@ -128,7 +126,7 @@ class Refunds(Driven):
     @precondition(lambda self: any(model.asked for model in self.paid))
     @rule(at=which, verb=st.sampled_from(["approve", "approve", "reject", "cancel"]), word=answers)
     def decide(self, at: int, verb: str, word: Word) -> None:
-        model, one = self._pick(at)
+        model, one = self.pick(at)
         status = {"approve": "pending", "reject": "rejected", "cancel": "canceled"}[verb]
         expected = None
         if one.status != "requested":
@@ -136,6 +134,8 @@ class Refunds(Driven):
             expected = None if same else "refund_decided"
         elif verb == "approve" and model.room < model.disputed:
             expected = "payment_disputed"
+        elif verb == "approve" and model.waiting:
+            expected = "refund_notice_open"
         self.gateway.next = word
         code = self.refused(self._decide(one, verb))
         self.gateway.next = Word.YES
@@ -144,7 +144,7 @@ class Refunds(Driven):
             return
         if verb == "approve":
             one.approved = True
-            model.send(one, word, self.gateway, self._reference_of(one))
+            model.send(one, word, self.gateway, self.reference_of(one))
         else:
             one.status = status
             model.reserved -= one.amount
@@ -159,32 +159,25 @@ class Refunds(Driven):
             self.refund_ids[one.key], merchant_id=self.merchant_id, operator=APPROVER
         )
 
-    def _pick(self, at: int) -> tuple[Refunded, Asked]:
-        pairs = [(model, one) for model in self.paid for one in model.asked]
-        return pairs[at % len(pairs)]
-
-    def _reference_of(self, one: Asked) -> str:
-        return gateway_reference(self.merchant_id, one.key).hex()
-
     # ------------------------------------------------------------------------------- notices
 
     @precondition(lambda self: any(model.asked for model in self.paid))
     @rule(at=which, times=copies)
     def notice(self, at: int, times: int) -> None:
         """The gateway says, or says again, how a refund ended."""
-        model, one = self._pick(at)
-        done = self.gateway.follow_ups.get(self._reference_of(one))
+        model, one = self.pick(at)
+        done = self.gateway.follow_ups.get(self.reference_of(one))
         if done is not None:
             for _ in range(times):
-                self.deliver(self.paid.index(model), self._reference_of(one), done)
+                self.deliver(self.paid.index(model), self.reference_of(one), done)
                 model.hear(one, yes=isinstance(done, Succeeded))
 
     @precondition(lambda self: any(model.asked for model in self.paid))
     @rule(at=which, times=copies)
     def change_of_mind(self, at: int, times: int) -> None:
         """What was refused is given back after all; what was given back is said to be refused."""
-        model, one = self._pick(at)
-        place, reference = self.paid.index(model), self._reference_of(one)
+        model, one = self.pick(at)
+        place, reference = self.paid.index(model), self.reference_of(one)
         done = self.gateway.follow_ups.get(reference)
         charge = self.gateway.charges[self.reference(place)]
         if isinstance(done, Succeeded) and one.status == "succeeded":
@@ -193,35 +186,11 @@ class Refunds(Driven):
                 self.deliver(place, reference, no)
         elif isinstance(done, Declined) and charge.taken >= one.amount:
             charge.taken -= one.amount
-            yes = Succeeded(Money(one.amount, "EUR"))
+            yes = Succeeded(Money(one.amount, "EUR"), one.name)
             self.gateway.follow_ups[reference] = yes
             for _ in range(times):
                 self.deliver(place, reference, yes)
                 model.hear(one, yes=True)
-
-    @precondition(lambda self: self.paid)
-    @rule(at=which, amount=st.sampled_from([50, 300, 600]), times=copies, old=st.booleans())
-    def refunded_there(self, at: int, amount: int, times: int, old: bool) -> None:  # noqa: FBT001
-        """Somebody gives money back in the gateway's own screens; or it is told once more."""
-        place = at % len(self.paid)
-        model = self.paid[place]
-        charge = self.gateway.charges[self.reference(place)]
-        if old and model.outside:
-            name, amount = next(iter(model.outside.items()))
-        elif charge.taken < amount:
-            return
-        else:
-            charge.taken -= amount
-            self.count += 1
-            name = f"re_{self.count}"
-        notice = Notice(
-            message_id="evt", reference=name, outcome=Succeeded(Money(amount, "EUR")),
-            refund_of=self.reference(place), merchant_id=str(self.merchant_id),
-            payment_id=str(self.ids[place]),
-        )  # fmt: skip
-        for _ in range(times):
-            self.run(self.service.take_notice(notice))
-            model.hear_outside(name, amount)
 
     # ------------------------------------------------------------------------------- disputes
 
@@ -245,6 +214,24 @@ class Refunds(Driven):
             model.disputed += amount
 
     @precondition(lambda self: self.paid)
+    @rule(at=which, number=st.integers(1, 3))
+    def dispute_is_taken_up_again(self, at: int, number: int) -> None:
+        place = at % len(self.paid)
+        model, name = self.paid[place], f"d-{number}"
+        amount, stands = model.disputes.get(name, (0, "unknown"))
+        left = model.captured - model.disputed
+        expected = "illegal_transition" if stands in {"unknown", "lost"} else None
+        if stands == "won" and amount > left:
+            expected = "amount_over_captured" if left else "illegal_transition"
+        call = self.service.reopen_dispute(
+            self.ids[place], merchant_id=self.merchant_id, dispute_id=name, operator=ASKER
+        )
+        assert self.refused(call) == expected
+        if expected is None and stands == "won":
+            model.disputes[name] = (amount, "open")
+            model.disputed += amount
+
+    @precondition(lambda self: self.paid)
     @rule(at=which, number=st.integers(1, 3), ending=st.sampled_from(["won", "lost"]))
     def dispute_ends(self, at: int, number: int, ending: str) -> None:
         place = at % len(self.paid)
@@ -254,8 +241,10 @@ class Refunds(Driven):
             self.ids[place], merchant_id=self.merchant_id, dispute_id=name, operator=ASKER,
             ending=ending,
         )  # fmt: skip
-        assert self.refused(call) == ("illegal_transition" if stands == "unknown" else None)
-        if stands == "open":
+        # What was won is taken up again before it can be lost; what was lost may be won on appeal.
+        no_way = stands == "unknown" or (stands, ending) == ("won", "lost")
+        assert self.refused(call) == ("illegal_transition" if no_way else None)
+        if stands == "open" or (stands, ending) == ("lost", "won"):
             model.disputes[name] = (amount, ending)
             model.disputed -= amount if ending == "won" else 0
 
@@ -297,7 +286,7 @@ class Refunds(Driven):
             return
         for model in self.paid:
             for one in model.asked:
-                done = self.gateway.follow_ups.get(self._reference_of(one))
+                done = self.gateway.follow_ups.get(self.reference_of(one))
                 if one.dark and done is not None:
                     model.hear(one, yes=isinstance(done, Succeeded))
 
@@ -316,12 +305,10 @@ class Refunds(Driven):
             assert payment.status == "succeeded"
             assert model.room >= 0
             # Both sides' books agree, but for what the gateway did and has told nobody.
-            untold = sum(one.amount for one in model.asked if one.dark and self._is_done(one))
+            untold = sum(one.amount for one in model.asked if one.dark and self.is_done(one))
             charge = self.gateway.charges[self.reference(place)]
-            assert charge.taken == model.captured - model.refunded - model.noted - untold
-
-    def _is_done(self, one: Asked) -> bool:
-        return isinstance(self.gateway.follow_ups.get(self._reference_of(one)), Succeeded)
+            unbooked = model.noted + model.made_there + untold
+            assert charge.taken == model.captured - model.refunded - unbooked
 
     def teardown(self) -> None:
         """Everything that was sent reaches its end, once, and history replays."""
@@ -330,8 +317,10 @@ class Refunds(Driven):
         self.gateway.answers_lookups = True
         for _ in range(2):
             self.sweep()
+            self.look_at_notices()
         self.refunds_are_as_modelled()
         for model in self.paid:
+            self.dismiss_all(model)
             for one in model.asked:
                 assert one.status != "pending"
                 refund = self.run(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from paykeel.core import Core
     from paykeel.idempotency import Answer
+    from paykeel.merchants.keys import ApiKey
     from paykeel.payments.model import Event
 
 _REPLAYED = {"Idempotent-Replayed": "true"}
@@ -190,7 +191,12 @@ class PaymentRoutes:
 
 
 async def authenticate(core: Core, call: Call, scope: Scope) -> UUID:
-    """Return the merchant whose key the request shows, if the key has the scope.
+    """Return the merchant whose key the request shows, if the key has the scope."""
+    return (await authenticate_key(core, call, scope)).merchant_id
+
+
+async def authenticate_key(core: Core, call: Call, scope: Scope) -> ApiKey:
+    """Return the key that the request shows, if it has the scope.
 
     Raises:
         Unauthenticated: There is no key in ``Authorization: Bearer``, or it is not valid.
@@ -202,7 +208,7 @@ async def authenticate(core: Core, call: Call, scope: Scope) -> UUID:
     key = await core.keys.authenticate(secret.strip(" "))
     call.merchant_id = key.merchant_id
     key.allow(scope)
-    return key.merchant_id
+    return key
 
 
 def payment_id_of(request: Request) -> UUID:

@@ -57,7 +57,7 @@ class RefundPolicyRoutes:
     async def versions(self, request: Request) -> Response:
         """List the versions of all policies, or of one, by key and newest first."""
         core = self._core_of()
-        merchant_id = await authenticate(core, call_of(request.scope), Scope.REFUNDS_READ)
+        merchant_id = await authenticate(core, call_of(request.scope), Scope.REFUND_POLICIES_READ)
         given, cursor, rows = read_page(request.scope["query_string"], "key")
         page = await core.refund_policies.list(
             merchant_id=merchant_id,
@@ -73,7 +73,7 @@ class RefundPolicyRoutes:
         """Publish a document as the next version of its key, for good."""
         core = self._core_of()
         merchant_id, fields = await self._read(
-            request, Scope.REFUNDS_WRITE, {"author", "document", "effective_from"}
+            request, Scope.REFUND_POLICIES_WRITE, {"author", "document", "effective_from"}
         )
         author = fields.needed_text("author")
         done = await core.refund_policies.publish(
@@ -88,7 +88,7 @@ class RefundPolicyRoutes:
         """Say what publishing a document would do; nothing is stored."""
         core = self._core_of()
         known = {"document", "locale", "effective_from"}
-        merchant_id, fields = await self._read(request, Scope.REFUNDS_READ, known)
+        merchant_id, fields = await self._read(request, Scope.REFUND_POLICIES_READ, known)
         made = await core.refund_policies.plan(
             _document(fields),
             merchant_id=merchant_id,
@@ -106,11 +106,17 @@ class RefundPolicyRoutes:
     async def withdraw(self, request: Request) -> Response:
         """Take a version out of force; it can still be read, and refunds by it go on."""
         core = self._core_of()
-        merchant_id, fields = await self._read(request, Scope.REFUNDS_WRITE, {"author", "because"})
+        known = {"author", "because", "leave_none"}
+        merchant_id, fields = await self._read(request, Scope.REFUND_POLICIES_WRITE, known)
         author, because = fields.needed_text("author"), fields.needed_text("because")
         key, number = _place(request)
         taken = await core.refund_policies.withdraw(
-            key, number, merchant_id=merchant_id, author=author, because=because
+            key,
+            number,
+            merchant_id=merchant_id,
+            author=author,
+            because=because,
+            leave_none=fields.flag("leave_none") or False,
         )
         return json_answer(taken.document())
 
@@ -137,7 +143,7 @@ class RefundPolicyRoutes:
     async def _stored(self, request: Request, *known: str) -> tuple[dict[str, str], StoredPolicy]:
         """Return the parameters, and the version that the path names."""
         core = self._core_of()
-        merchant_id = await authenticate(core, call_of(request.scope), Scope.REFUNDS_READ)
+        merchant_id = await authenticate(core, call_of(request.scope), Scope.REFUND_POLICIES_READ)
         given = read_parameters(request.scope["query_string"], set(known))
         key, number = _place(request)
         return given, await core.refund_policies.get(key, number, merchant_id=merchant_id)

@@ -42,6 +42,10 @@ class RefundPolicyWithdrawal(Request):
 
     author: Person
     because: Annotated[str, Field(min_length=1, max_length=500)]
+    leave_none: Annotated[
+        bool | None,
+        Field(description="Although purchases are left without a policy then: on purpose."),
+    ] = None
 
 
 class RefundPolicyScope(Answer):
@@ -133,6 +137,14 @@ class MerchantReturnPolicy(Answer):
         Field(alias="restockingFee", description="In percent, or an amount."),
     ] = None
     refund: Annotated[str | None, Field(alias="refundType")] = None
+    fees: Annotated[str | None, Field(alias="returnFees")] = None
+    unsaid: Annotated[
+        list[dict[str, str]],
+        Field(
+            alias="additionalProperty",
+            description="What the other fields cannot say, by the policy's own fields.",
+        ),
+    ]
 
 
 REFUND_POLICY_REQUESTS: tuple[type[BaseModel], ...] = (

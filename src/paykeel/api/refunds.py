@@ -10,7 +10,7 @@ from paykeel.api import refunds_openapi as described
 from paykeel.api.bodies import read_document
 from paykeel.api.call import call_of
 from paykeel.api.fields import Fields, id_in_path
-from paykeel.api.payments import authenticate, payment_id_of, respond
+from paykeel.api.payments import authenticate, authenticate_key, payment_id_of, respond
 from paykeel.api.refunds_reading import read_listing, read_quote, read_request
 from paykeel.api.routing import add_routes, json_answer, page_of
 from paykeel.merchants.keys import Scope
@@ -39,7 +39,7 @@ class RefundRoutes:
     def add_to(self, app: FastAPI) -> None:
         """Add the routes, with what the documentation says of each."""
         one = f"{REFUNDS}/{{refund_id}}"
-        close = f"{DISPUTES}/{{dispute_id}}/close"
+        dispute = f"{DISPUTES}/{{dispute_id}}"
         add_routes(app, "refunds", [
             ("POST", f"{OF_PAYMENT}/quote", self.quote, 200, described.QUOTE),
             ("POST", OF_PAYMENT, self.request, 201, described.REQUEST),
@@ -49,7 +49,8 @@ class RefundRoutes:
             ("POST", f"{one}/reject", self.reject, 200, described.REJECT),
             ("POST", f"{one}/cancel", self.cancel, 200, described.CANCEL),
             ("POST", DISPUTES, self.open_dispute, 200, described.OPEN_DISPUTE),
-            ("POST", close, self.close_dispute, 200, described.CLOSE_DISPUTE),
+            ("POST", f"{dispute}/close", self.close_dispute, 200, described.CLOSE_DISPUTE),
+            ("POST", f"{dispute}/reopen", self.reopen_dispute, 200, described.REOPEN_DISPUTE),
         ])  # fmt: skip
 
     async def quote(self, request: Request) -> Response:
@@ -67,13 +68,14 @@ class RefundRoutes:
     async def request(self, request: Request) -> Response:
         """Request: give money back, or ask somebody to approve it, at most once for each key."""
         call, core = call_of(request.scope), self._core_of()
-        merchant_id = await authenticate(core, call, Scope.REFUNDS_WRITE)
+        key = await authenticate_key(core, call, Scope.REFUNDS_WRITE)
         asked = read_request(await read_document(request.receive, call))
         answer = await core.refunds.answer_request(
             payment_id_of(request),
             asked,
-            merchant_id=merchant_id,
+            merchant_id=key.merchant_id,
             idempotency_key=call.idempotency_key,
+            may_approve=Scope.REFUNDS_APPROVE in key.scopes,
         )
         return respond(answer)
 
@@ -144,6 +146,20 @@ class RefundRoutes:
             dispute_id=request.path_params["dispute_id"],
             operator=fields.needed_text("operator"),
             ending=fields.needed_text("ending"),
+        )
+        return json_answer(payment.document())
+
+    async def reopen_dispute(self, request: Request) -> Response:
+        """Note that a bank took up again what was won: it cannot be refunded again."""
+        known = {"amount", "operator"}
+        core, merchant_id, fields = await self._read(request, Scope.REFUNDS_WRITE, known)
+        amount = fields.integer("amount")
+        payment = await core.refunds.reopen_dispute(
+            payment_id_of(request),
+            merchant_id=merchant_id,
+            dispute_id=request.path_params["dispute_id"],
+            operator=fields.needed_text("operator"),
+            amount=None if amount is None else check_amount(amount),
         )
         return json_answer(payment.document())
 

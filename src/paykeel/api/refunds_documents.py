@@ -10,9 +10,9 @@ from paykeel.api.forms import Answer, Id, Instant, Request
 from paykeel.api.terms_documents import Jurisdiction, Person, Sha256
 from paykeel.money import AMOUNT_MAX
 from paykeel.payments.refunding import RefundStatus
+from paykeel.refunds.disputes import DISPUTE_ENDINGS, DISPUTE_ID_CHARACTERS_MAX
 from paykeel.refunds.facts import QuoteOutcome
 from paykeel.refunds.model import BECAUSE_CHARACTERS_MAX, OVERRIDE_CHARACTERS_MAX
-from paykeel.refunds.outside import DISPUTE_ENDINGS, DISPUTE_ID_CHARACTERS_MAX
 from paykeel.refunds.parsing import UNITS_MAX
 from paykeel.refunds.policy import Component, RefundReason
 
@@ -65,7 +65,8 @@ class RefundRequest(Request):
         Field(
             min_length=1,
             max_length=OVERRIDE_CHARACTERS_MAX,
-            description="Why the policy is not to decide; then somebody else has to approve it.",
+            description="Why the policy is not to decide; then somebody else has to approve it, "
+            "unless the policy's `approval` is `never` and the key has `refunds:approve`.",
         ),
     ] = None
     expected_refunded_amount: Annotated[
@@ -107,6 +108,13 @@ class DisputeClosing(Request):
 
     operator: Person
     ending: Annotated[str, Field(json_schema_extra={"enum": list(DISPUTE_ENDINGS)})]
+
+
+class DisputeReopening(Request):
+    """What a bank took up again."""
+
+    operator: Person
+    amount: Annotated[Amount | None, Field(description="As much as before when left out.")] = None
 
 
 class RefundBreakdownLine(Answer):
@@ -187,6 +195,10 @@ class Refund(Answer):
     policy_sha256: Annotated[Sha256 | None, Field(description="Null: no policy held.")]
     override_reason: str | None
     created_at: Instant
+    settled_amount: Annotated[
+        Amount | None,
+        Field(description="What was given back, where a person found it to be another amount."),
+    ] = None
     status: RefundStatus
     failure: RefundFailure | None
     updated_at: Instant
@@ -219,6 +231,10 @@ class RefundDecision(Answer):
     as_of: Annotated[Instant | None, Field(description="When the policy was asked.")]
     facts: Annotated[dict[str, Any] | None, Field(description="What was known then.")]
     trace: list[RefundTraceStep] | None
+    breakdown: Annotated[
+        list[RefundBreakdownLine] | None,
+        Field(description="What each component got; `this` adds up to the refund's amount."),
+    ]
     at: Instant
 
 
@@ -251,6 +267,7 @@ class RefundDecline(Answer):
 
 REFUND_REQUESTS: tuple[type[BaseModel], ...] = (
     RefundQuoteRequest, RefundRequest, RefundVerdict, DisputeOpening, DisputeClosing,
+    DisputeReopening,
 )  # fmt: skip
 REFUND_ANSWERS: tuple[type[BaseModel], ...] = (
     RefundQuote, AnsweredRefund, RefundDetails, RefundList, RefundDecline,

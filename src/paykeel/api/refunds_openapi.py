@@ -11,8 +11,8 @@ from paykeel.api.queries import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from paykeel.idempotency.service import KEY_CHARACTERS_MAX
 from paykeel.payments.answers import PROBLEM
 from paykeel.payments.refunding import RefundStatus
+from paykeel.refunds.disputes import DISPUTE_ID_CHARACTERS_MAX
 from paykeel.refunds.model import ORIGINS
-from paykeel.refunds.outside import DISPUTE_ID_CHARACTERS_MAX
 from paykeel.refunds.policy import RefundReason
 
 _AT = "2026-11-23T09:30:00.000000Z"
@@ -126,6 +126,7 @@ _DECISION: Document = {
     "as_of": _AT,
     "facts": {"service_at": "2026-11-25T08:00:00.000000Z"},
     "trace": _TRACE,
+    "breakdown": [{"component": "fare", "captured": 1250, "total": 625, "this": 1250}],
     "at": _AT,
 }
 _APPROVED: Document = {
@@ -152,6 +153,7 @@ _APPROVED: Document = {
             "as_of": None,
             "facts": None,
             "trace": None,
+            "breakdown": None,
         },
     ],
 }
@@ -195,6 +197,10 @@ OPENINGS: Document = {
 CLOSINGS: Document = {
     "won": {"ending": "won", "operator": "Ada Lindqvist"},
     "lost": {"ending": "lost", "operator": "Ada Lindqvist"},
+}
+REOPENINGS: Document = {
+    "as_before": {"operator": "Ada Lindqvist"},
+    "a_part": {"amount": 250, "operator": "Ada Lindqvist"},
 }
 _DISPUTED: Document = {
     **examples.PAYMENTS["succeeded"],
@@ -279,4 +285,10 @@ CLOSE_DISPUTE = operation(
     [_PAYMENT_ID, _DISPUTE_ID],
     404,
     body=("DisputeClosing", CLOSINGS),
+)
+REOPEN_DISPUTE = operation(
+    {"200": answer("It is noted.", "Payment", {"disputed": _DISPUTED})},
+    [_PAYMENT_ID, _DISPUTE_ID],
+    404,
+    body=("DisputeReopening", REOPENINGS),
 )

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from paykeel.merchants.keys import ApiKey
 
 #: What a shop does not need: why a purchase was judged as it was is for risk people, what the terms
-#: say for lawyers, money that goes back for whoever answers for it, and what is earned for whoever
-#: reckons with it; they ask for it.
+#: and the refund policies say for lawyers, money that goes back for whoever answers for it, and
+#: what is earned for whoever reckons with it; they ask for it.
 _OTHERS_SCOPES = {
     Scope.FRAUD_READ,
     Scope.FRAUD_WRITE,
     Scope.TERMS_WRITE,
     Scope.REFUNDS_WRITE,
     Scope.REFUNDS_APPROVE,
+    Scope.REFUND_POLICIES_WRITE,
     Scope.METRICS_READ,
     Scope.METRICS_WRITE,
 }
@@ -56,7 +57,8 @@ async def create(
     Args:
         name: For people: what uses it.
         scope: What it may do; repeat it for several. Left out: what a shop needs, all but
-            fraud:*, terms:write, refunds:write, refunds:approve and metrics:*.
+            fraud:*, terms:write, refunds:write, refunds:approve, refund-policies:write and
+            metrics:*.
         expires_in_days: After how many days it ends; never when left out.
         secret_only: Print the secret and nothing else.
         merchant: Whose; not needed while there is only one.

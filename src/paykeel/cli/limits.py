@@ -175,8 +175,10 @@ def document(limit: Limit) -> dict[str, Any]:
     }
 
 
-def read_instant(text: str, name: str) -> datetime:
+def read_instant(text: str, name: str, *, or_else: str | None = None) -> datetime:
     """Read a date or an instant; UTC unless it says otherwise.
+
+    ``or_else`` tells of another way in which it may be written there.
 
     Raises:
         InvalidField: ``instant_malformed``.
@@ -184,9 +186,9 @@ def read_instant(text: str, name: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidField(
-            name, "instant_malformed", "Write 2027-01-01, or 2027-01-01T06:00:00+01:00."
-        ) from error
+        forms = "2027-01-01, or 2027-01-01T06:00:00+01:00"
+        more = "" if or_else is None else f", {or_else}"
+        raise InvalidField(name, "instant_malformed", f"Write {forms}{more}.") from error
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -135,6 +136,21 @@ async def stuck(
     )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutRefund:
+    """Which refund is meant, and what really went back."""
+
+    attempt: Annotated[int | None, Parameter(validator=Number(gte=1, lte=32_767))] = None
+    """Which attempt, where several refunds of the payment are unknown."""
+
+    amount: str | None = None
+    """What the gateway gave back, in major units, where it is not what was asked for."""
+
+
+ONLY_ONE = AboutRefund()
+
+
 async def resolve(
     payment: UUID,
     decision: str,
@@ -143,7 +159,7 @@ async def resolve(
     operator: str,
     evidence: str,
     reason: str | None = None,
-    attempt: Annotated[int | None, Parameter(validator=Number(gte=1, lte=32_767))] = None,
+    about: AboutRefund = ONLY_ONE,
     merchant: MerchantOption = None,
     common: Common = DEFAULTS,
 ) -> None:
@@ -155,13 +171,17 @@ async def resolve(
         operator: Who decides.
         evidence: What you saw, for example in the gateway's own screens.
         reason: With failed: why, for example card_declined.
-        attempt: Which attempt, where several refunds of the payment are unknown.
+        about: Of refunds.
         merchant: Whose; not needed while there is only one.
         common: The options of every command.
     """
     out = Output(common)
     async with open_core() as core:
         owner = await choose_merchant(core, merchant)
+        minor = None
+        if about.amount is not None:
+            stands = await core.payments.get(payment, merchant_id=owner.merchant_id)
+            minor = parse_major(about.amount, stands.currency).minor
         found = await core.payments.resolve(
             payment,
             merchant_id=owner.merchant_id,
@@ -169,7 +189,8 @@ async def resolve(
             operator=operator,
             evidence=evidence,
             reason=reason,
-            attempt_no=attempt,
+            attempt_no=about.attempt,
+            amount=minor,
         )
     show_payment(out, found.document())
 

@@ -1088,17 +1088,63 @@ CREATE TABLE public.refund_decisions (
     as_of timestamp with time zone,
     facts jsonb,
     trace jsonb,
+    breakdown jsonb,
     decided_at timestamp with time zone NOT NULL,
     CONSTRAINT refund_decisions_actor_check CHECK (((char_length(actor) >= 1) AND
         (char_length(actor) <= 200))),
     CONSTRAINT refund_decisions_because_check CHECK (((char_length(because) >= 1) AND
         (char_length(because) <= 500))),
+    CONSTRAINT refund_decisions_breakdown_check CHECK ((jsonb_typeof(breakdown) = 'array'::text)),
     CONSTRAINT refund_decisions_facts_check CHECK ((jsonb_typeof(facts) = 'object'::text)),
     CONSTRAINT refund_decisions_kind_check CHECK ((kind = ANY (ARRAY['requested'::text,
         'approved'::text, 'rejected'::text, 'canceled'::text, 'noticed'::text]))),
     CONSTRAINT refund_decisions_sequence_check CHECK ((sequence >= 1)),
     CONSTRAINT refund_decisions_trace_check CHECK ((jsonb_typeof(trace) = 'array'::text))
 );
+
+-- TABLE refund_notices
+
+CREATE TABLE public.refund_notices (
+    merchant_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    gateway_id text NOT NULL COLLATE pg_catalog."C",
+    amount bigint NOT NULL,
+    currency text NOT NULL COLLATE pg_catalog."C",
+    told_at timestamp with time zone NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    refund_id uuid,
+    waits_for text COLLATE pg_catalog."C",
+    alarmed_at timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    next_try_at timestamp with time zone,
+    dismissed_by text,
+    dismissed_because text,
+    dismissed_at timestamp with time zone,
+    CONSTRAINT refund_notices_became CHECK (((refund_id IS NOT NULL) = (status = ANY
+        (ARRAY['booked'::text, 'ours'::text])))),
+    CONSTRAINT refund_notices_currency_check CHECK (((char_length(currency) >= 1) AND
+        (char_length(currency) <= 10))),
+    CONSTRAINT refund_notices_dismissed_because_check CHECK (((char_length(dismissed_because) >= 1)
+        AND (char_length(dismissed_because) <= 500))),
+    CONSTRAINT refund_notices_dismissed_by_check CHECK (((char_length(dismissed_by) >= 1) AND
+        (char_length(dismissed_by) <= 200))),
+    CONSTRAINT refund_notices_dismissed_whole CHECK ((num_nulls(dismissed_by, dismissed_because,
+        dismissed_at) =
+CASE status
+    WHEN 'dismissed'::text THEN 0
+    ELSE 3
+END)),
+    CONSTRAINT refund_notices_gateway_id_check CHECK (((char_length(gateway_id) >= 1) AND
+        (char_length(gateway_id) <= 255))),
+    CONSTRAINT refund_notices_status_check CHECK ((status = ANY (ARRAY['open'::text, 'booked'::text,
+        'ours'::text, 'dismissed'::text]))),
+    CONSTRAINT refund_notices_tries_check CHECK ((tries >= 0)),
+    CONSTRAINT refund_notices_waits_for_check CHECK ((waits_for = ANY (ARRAY['answer'::text,
+        'person'::text, 'room'::text]))),
+    CONSTRAINT refund_notices_watched_while_open CHECK (((next_try_at IS NOT NULL) = (status =
+        'open'::text)))
+)
+WITH (fillfactor='80');
 
 -- TABLE refund_policies
 
@@ -1180,6 +1226,7 @@ CREATE TABLE public.refunds (
     gateway_id text,
     failure_reason text COLLATE pg_catalog."C",
     failure_code text,
+    settled_amount bigint,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
@@ -1208,6 +1255,9 @@ CREATE TABLE public.refunds (
         'failed'::text))),
     CONSTRAINT refunds_requested_by_check CHECK (((char_length(requested_by) >= 1) AND
         (char_length(requested_by) <= 200))),
+    CONSTRAINT refunds_settled_amount_check CHECK ((settled_amount >= 1)),
+    CONSTRAINT refunds_settled_when_given CHECK (((settled_amount IS NULL) OR ((status =
+        'succeeded'::text) AND (settled_amount <> amount)))),
     CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'pending'::text,
         'succeeded'::text, 'failed'::text, 'rejected'::text, 'canceled'::text])))
 )
@@ -1810,6 +1860,11 @@ ALTER TABLE ONLY public.reference_rates
 ALTER TABLE ONLY public.refund_decisions
     ADD CONSTRAINT refund_decisions_pkey PRIMARY KEY (merchant_id, refund_id, sequence);
 
+-- CONSTRAINT refund_notices refund_notices_pkey
+
+ALTER TABLE ONLY public.refund_notices
+    ADD CONSTRAINT refund_notices_pkey PRIMARY KEY (merchant_id, payment_id, gateway_id);
+
 -- CONSTRAINT refund_policies refund_policies_pkey
 
 ALTER TABLE ONLY public.refund_policies
@@ -2036,6 +2091,16 @@ CREATE INDEX payments_by_reference ON public.payments USING btree (reference, me
 CREATE INDEX payments_with_late_money ON public.payments USING btree (payment_id, merchant_id) WHERE
     (amount_late > 0);
 
+-- INDEX refund_notices_due
+
+CREATE INDEX refund_notices_due ON public.refund_notices USING btree (next_try_at, merchant_id)
+    WHERE (status = 'open'::text);
+
+-- INDEX refund_notices_open
+
+CREATE INDEX refund_notices_open ON public.refund_notices USING btree (payment_id, merchant_id)
+    WHERE (status = 'open'::text);
+
 -- INDEX refund_policies_by_hash
 
 CREATE INDEX refund_policies_by_hash ON public.refund_policies USING btree (sha256, merchant_id);
@@ -2175,8 +2240,8 @@ CREATE TRIGGER payment_events_are_history BEFORE DELETE OR UPDATE OR TRUNCATE ON
 
 CREATE TRIGGER payments_keep_their_refund_policy BEFORE UPDATE OF refund_policy_key,
     refund_policy_version, refund_policy_sha256 ON public.payments FOR EACH ROW WHEN
-    ((((old.refund_policy_key IS DISTINCT FROM new.refund_policy_key) OR (old.refund_policy_version
-    IS DISTINCT FROM new.refund_policy_version)) OR (old.refund_policy_sha256 IS DISTINCT FROM
+    (((old.refund_policy_key IS DISTINCT FROM new.refund_policy_key) OR (old.refund_policy_version
+    IS DISTINCT FROM new.refund_policy_version) OR (old.refund_policy_sha256 IS DISTINCT FROM
     new.refund_policy_sha256))) EXECUTE FUNCTION public.refuse_change_of_snapshot();
 
 -- TRIGGER refund_decisions refund_decisions_are_history
@@ -2391,6 +2456,18 @@ ALTER TABLE ONLY public.refund_decisions
 
 ALTER TABLE ONLY public.refund_decisions
     ADD CONSTRAINT refund_decisions_merchant_id_refund_id_fkey FOREIGN KEY (merchant_id, refund_id)
+        REFERENCES public.refunds(merchant_id, refund_id);
+
+-- FK CONSTRAINT refund_notices refund_notices_merchant_id_payment_id_fkey
+
+ALTER TABLE ONLY public.refund_notices
+    ADD CONSTRAINT refund_notices_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id)
+        REFERENCES public.payments(merchant_id, payment_id);
+
+-- FK CONSTRAINT refund_notices refund_notices_merchant_id_refund_id_fkey
+
+ALTER TABLE ONLY public.refund_notices
+    ADD CONSTRAINT refund_notices_merchant_id_refund_id_fkey FOREIGN KEY (merchant_id, refund_id)
         REFERENCES public.refunds(merchant_id, refund_id);
 
 -- FK CONSTRAINT refund_policies refund_policies_merchant_id_fkey
@@ -2642,6 +2719,16 @@ GRANT UPDATE(amount_refund_reserved) ON TABLE public.payments TO paykeel_app;
 GRANT UPDATE(amount_disputed) ON TABLE public.payments TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.reference_rates TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.refund_decisions TO paykeel_app;
+GRANT SELECT,INSERT ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(status) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(refund_id) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(waits_for) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(alarmed_at) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(tries) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(next_try_at) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(dismissed_by) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(dismissed_because) ON TABLE public.refund_notices TO paykeel_app;
+GRANT UPDATE(dismissed_at) ON TABLE public.refund_notices TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.refund_policies TO paykeel_app;
 GRANT UPDATE(status) ON TABLE public.refund_policies TO paykeel_app;
 GRANT UPDATE(withdrawn_at) ON TABLE public.refund_policies TO paykeel_app;
@@ -2654,6 +2741,7 @@ GRANT UPDATE(approved_by) ON TABLE public.refunds TO paykeel_app;
 GRANT UPDATE(gateway_id) ON TABLE public.refunds TO paykeel_app;
 GRANT UPDATE(failure_reason) ON TABLE public.refunds TO paykeel_app;
 GRANT UPDATE(failure_code) ON TABLE public.refunds TO paykeel_app;
+GRANT UPDATE(settled_amount) ON TABLE public.refunds TO paykeel_app;
 GRANT UPDATE(updated_at) ON TABLE public.refunds TO paykeel_app;
 GRANT UPDATE(finished_at) ON TABLE public.refunds TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.seal_cursors TO paykeel_app;

@@ -77,12 +77,16 @@ class Scope(StrEnum):
     TERMS_WRITE = "terms:write"
     #: Present terms to buyers, and record what they say.
     TERMS_ACCEPT = "terms:accept"
-    #: Refund policies, what they give, and refunds.
+    #: What a payment's policy gives back, and refunds.
     REFUNDS_READ = "refunds:read"
-    #: Publish and withdraw policies; ask for refunds and call them off, and note disputes.
+    #: Ask for refunds and call them off, and note disputes.
     REFUNDS_WRITE = "refunds:write"
     #: Approve and reject the refunds that wait for a person.
     REFUNDS_APPROVE = "refunds:approve"
+    #: Refund policies, what they say, and what publishing one would do.
+    REFUND_POLICIES_READ = "refund-policies:read"
+    #: Publish and withdraw refund policies: what everybody is refunded by who buys from then on.
+    REFUND_POLICIES_WRITE = "refund-policies:write"
     #: How many purchases went how, revenue and durations.
     METRICS_READ = "metrics:read"
     #: Acknowledge alerts on metrics.

@@ -31,13 +31,14 @@ CHECKS = (
     "audit_reviews",
     "audit_refunds",
     "audit_refund_facts",
+    "audit_refund_notices",
     "audit_answers",
     "audit_fraud_log",
 )
 
 
 #: What is no error, but waits for a person.
-OPEN_CHECKS = ("audit_unknown", "audit_late_money")
+OPEN_CHECKS = ("audit_unknown", "audit_late_money", "audit_open_notices")
 
 
 @dataclass(frozen=True, slots=True)

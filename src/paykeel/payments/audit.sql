@@ -139,7 +139,8 @@ ends (type, status) AS (
 sums AS (
     SELECT
         r.payment_id,
-        coalesce(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0) AS refunded,
+        coalesce(sum(coalesce(r.settled_amount, r.amount))
+            FILTER (WHERE r.status = 'succeeded'), 0) AS refunded,
         coalesce(sum(r.amount) FILTER (WHERE r.status IN ('requested', 'pending')), 0) AS reserved
     FROM refunds r
     WHERE r.merchant_id = :merchant_id
@@ -180,8 +181,7 @@ LIMIT :rows_max::integer;
 
 -- name: audit_refund_facts
 -- Refunds that are not what was asked for and decided; no row: each is as its events, decisions and
--- first attempt say. (The gateway's own words of it, and whether two people had to be, are in its
--- row alone.)
+-- first attempt say.
 WITH moves AS (
     SELECT
         e.refund_id,
@@ -190,7 +190,14 @@ WITH moves AS (
         (array_agg(e.reason ORDER BY e.sequence))[1] AS reason,
         (array_agg(e.amount ORDER BY e.sequence))[1] AS amount,
         (array_agg(e.reason ORDER BY e.sequence DESC)
-            FILTER (WHERE e.type = 'payment.refund_failed'))[1] AS failure_reason
+            FILTER (WHERE e.type = 'payment.refund_failed'))[1] AS failure_reason,
+        (array_agg(e.data ->> 'code' ORDER BY e.sequence DESC)
+            FILTER (WHERE e.type = 'payment.refund_failed'))[1] AS failure_code,
+        (array_agg(e.data ->> 'gateway_refund' ORDER BY e.sequence DESC)
+            FILTER (WHERE e.data ? 'gateway_refund'))[1] AS gateway_id,
+        (array_agg(e.amount ORDER BY e.sequence DESC)
+            FILTER (WHERE e.refunded_delta > 0))[1] AS given,
+        coalesce(bool_or((e.data -> 'four_eyes')::boolean), false) AS four_eyes
     FROM payment_events e
     WHERE e.merchant_id = :merchant_id::uuid AND e.refund_id IS NOT NULL
     GROUP BY e.refund_id
@@ -222,6 +229,15 @@ compared AS (
             CASE WHEN r.approved_by IS DISTINCT FROM a.actor THEN 'approved_by' END,
             CASE WHEN r.status = 'failed' AND r.failure_reason IS DISTINCT FROM m.failure_reason
                 THEN 'failure_reason' END,
+            CASE WHEN r.status = 'failed' AND r.failure_code IS DISTINCT FROM m.failure_code
+                THEN 'failure_code' END,
+            CASE WHEN r.status = 'succeeded'
+                AND coalesce(r.settled_amount, r.amount) IS DISTINCT FROM m.given
+                THEN 'settled_amount' END,
+            CASE WHEN r.gateway_id IS DISTINCT FROM m.gateway_id THEN 'gateway_id' END,
+            CASE WHEN r.four_eyes IS DISTINCT FROM m.four_eyes THEN 'four_eyes' END,
+            CASE WHEN d.kind = 'requested' AND r.amount IS DISTINCT FROM b.amount
+                THEN 'breakdown' END,
             CASE WHEN r.created_at IS DISTINCT FROM m.first_at THEN 'created_at' END,
             CASE WHEN r.finished_at <> r.updated_at THEN 'finished_at' END
         ) AS differing
@@ -233,6 +249,10 @@ compared AS (
         ON d.merchant_id = r.merchant_id AND d.refund_id = r.refund_id AND d.sequence = 1
     LEFT JOIN refund_decisions a
         ON a.merchant_id = r.merchant_id AND a.refund_id = r.refund_id AND a.kind = 'approved'
+    LEFT JOIN LATERAL (
+        SELECT sum((l.line ->> 'this')::bigint) AS amount
+        FROM jsonb_array_elements(d.breakdown) AS l (line)
+    ) b ON true
     WHERE r.merchant_id = :merchant_id
 )
 SELECT
@@ -241,6 +261,39 @@ SELECT
 FROM compared c
 WHERE c.differing <> ''
 ORDER BY c.payment_id, detail
+LIMIT :rows_max::integer;
+
+-- name: audit_refund_notices
+-- What the gateway told of refunds by itself and what became of it, where they do not say the same,
+-- and refunds made at the gateway of which it never told; no row: they agree.
+SELECT found.payment_id, found.detail
+FROM (
+    SELECT
+        n.payment_id,
+        format('notice %s is %s, of %s %s, its refund is %s', n.gateway_id, n.status, n.amount,
+            n.currency, coalesce(concat_ws(' ', r.origin, r.status, r.gateway_id,
+                coalesce(r.settled_amount, r.amount), r.currency), 'missing')) AS detail
+    FROM refund_notices n
+    LEFT JOIN refunds r ON r.merchant_id = n.merchant_id AND r.refund_id = n.refund_id
+    WHERE n.merchant_id = :merchant_id::uuid AND n.status IN ('booked', 'ours')
+        AND (
+            r.refund_id IS NULL OR r.payment_id <> n.payment_id OR r.status <> 'succeeded'
+            OR r.gateway_id IS DISTINCT FROM n.gateway_id
+            OR coalesce(r.settled_amount, r.amount) <> n.amount OR r.currency <> n.currency
+            OR r.origin <> CASE n.status WHEN 'booked' THEN 'gateway' ELSE 'merchant' END
+        )
+    UNION ALL
+    SELECT
+        r.payment_id,
+        format('refund %s was made at the gateway, and no notice became it', r.refund_id)
+    FROM refunds r
+    WHERE r.merchant_id = :merchant_id AND r.origin = 'gateway' AND NOT EXISTS (
+        SELECT FROM refund_notices n
+        WHERE n.merchant_id = r.merchant_id AND n.payment_id = r.payment_id
+            AND n.refund_id = r.refund_id AND n.status = 'booked'
+    )
+) AS found
+ORDER BY found.payment_id, found.detail
 LIMIT :rows_max::integer;
 
 -- name: audit_answers
@@ -285,4 +338,16 @@ SELECT p.payment_id, format('%s minor units of %s came late', p.amount_late, p.c
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid AND p.amount_late > 0
 ORDER BY p.payment_id
+LIMIT :rows_max::integer;
+
+-- name: audit_open_notices
+-- Refunds of which the gateway told by itself, and of which it is not clear yet what they are, or
+-- for which there is no room; no row: nothing waits.
+SELECT
+    n.payment_id,
+    format('the gateway gave back %s minor units of %s as %s, which is not booked (waits for: %s)',
+        n.amount, n.currency, n.gateway_id, coalesce(n.waits_for, 'the worker')) AS detail
+FROM refund_notices n
+WHERE n.merchant_id = :merchant_id::uuid AND n.status = 'open'
+ORDER BY n.payment_id, n.gateway_id
 LIMIT :rows_max::integer;

@@ -289,6 +289,8 @@ class Payment:
     amount_refund_reserved: int = 0
     #: Of disputes that are open or lost.
     amount_disputed: int = 0
+    #: Given back at the gateway itself, as it tells, and not booked yet.
+    amount_refund_noticed: int = 0
     #: The refund policy that held at the purchase, for good.
     refund_policy_key: str | None = None
     refund_policy_version: int | None = None
@@ -306,10 +308,9 @@ class Payment:
 
         Nothing before the end: until then a reservation is released and not refunded.
         """
-        if self.status not in TERMINAL:
-            return 0
-        taken = self.amount_refunded + self.amount_refund_reserved + self.amount_disputed
-        return max(0, self.amount_captured - taken)
+        out = self.amount_refunded + self.amount_refund_reserved + self.amount_refund_noticed
+        left = self.amount_captured - out - self.amount_disputed
+        return max(0, left) if self.status in TERMINAL else 0
 
     @property
     def display_status(self) -> str:
@@ -368,9 +369,8 @@ class Payment:
         if self.warnings is not None:
             document["warnings"] = [in_order(warning) for warning in self.warnings]
         # Only where there is something to say: most payments are never refunded.
-        for name in ("amount_refund_reserved", "amount_disputed"):
-            if value := getattr(self, name):
-                document[name] = value
+        names = ("amount_refund_reserved", "amount_disputed")
+        document |= {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.refund_policy_sha256 is not None:
             document["refund_policy"] = {
                 "key": self.refund_policy_key,

@@ -71,6 +71,8 @@ class Move:
     #: Where the refund stands afterwards; ``None``: where it stood.
     refund_status: str | None = None
     about_dispute: bool = False
+    #: About a refund of which the gateway told by itself, and that is not booked.
+    about_notice: bool = False
     reason: str | None = None
     code: str | None = None
     next_action: Mapping[str, Any] | None = None
@@ -85,7 +87,7 @@ class Move:
     @property
     def is_apart(self) -> bool:
         """Whether it leaves the payment's own ending, reason and attempts as they are."""
-        return self.refund_id is not None or self.about_dispute
+        return self.refund_id is not None or self.about_dispute or self.about_notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,18 @@ def storable(decision: Decision) -> Decision:
     outcome = plain(decision.attempt_outcome if isinstance(decision, Move) else decision.outcome)
     if not isinstance(decision, Move):
         return replace(decision, outcome=outcome[:OUTCOME_CHARACTERS_MAX])
+    code = _cut(decision.code, FAILURE_CODE_CHARACTERS_MAX)
+    gateway_id = _cut(decision.gateway_id, GATEWAY_ID_CHARACTERS_MAX)
+    data = dict(decision.data)
+    if decision.refund_status is not None:
+        # The refund's row changes with its next end; what the gateway said of this one stays here.
+        said = {"gateway_refund": gateway_id, "code": code}
+        data |= {name: text for name, text in said.items() if text is not None}
     return replace(
         decision,
-        code=_cut(decision.code, FAILURE_CODE_CHARACTERS_MAX),
-        gateway_id=_cut(decision.gateway_id, GATEWAY_ID_CHARACTERS_MAX),
+        code=code,
+        gateway_id=gateway_id,
+        data=data,
         attempt_outcome=outcome[:OUTCOME_CHARACTERS_MAX],
     )
 

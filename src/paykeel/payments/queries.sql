@@ -89,10 +89,24 @@ refunded AS (
         gateway_id = coalesce(m.gateway_id, r.gateway_id),
         failure_reason = CASE m.refund_status WHEN 'failed' THEN m.event_reason END,
         failure_code = CASE m.refund_status WHEN 'failed' THEN m.event_code END,
+        settled_amount = CASE m.refund_status WHEN 'succeeded' THEN nullif(m.amount, r.amount) END,
         updated_at = m.occurred_at,
         finished_at = m.occurred_at
     FROM moved m
     WHERE r.merchant_id = m.merchant_id AND r.refund_id = m.refund_id
+        AND m.refund_status IS NOT NULL
+),
+noticed AS (
+    -- What the gateway told by itself meanwhile is this very refund, or is looked at again at once.
+    UPDATE refund_notices n
+    SET status = CASE WHEN (m.gateway_id, m.amount, m.currency, m.refund_status)
+            = (n.gateway_id, n.amount, n.currency, 'succeeded') THEN 'ours' ELSE 'open' END,
+        refund_id = CASE WHEN (m.gateway_id, m.amount, m.currency, m.refund_status)
+            = (n.gateway_id, n.amount, n.currency, 'succeeded') THEN m.refund_id END,
+        next_try_at = CASE WHEN (m.gateway_id, m.amount, m.currency, m.refund_status)
+            = (n.gateway_id, n.amount, n.currency, 'succeeded') THEN NULL ELSE m.occurred_at END
+    FROM moved m
+    WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id AND n.status = 'open'
         AND m.refund_status IS NOT NULL
 ),
 attempted AS (
@@ -306,6 +320,10 @@ SELECT
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
+    (SELECT coalesce(sum(n.amount), 0)::bigint FROM refund_notices n
+        WHERE n.merchant_id = p.merchant_id AND n.payment_id = p.payment_id
+            AND n.status = 'open' AND n.currency = p.currency AND n.amount > 0)
+        AS amount_refund_noticed,
     p.refund_policy_key, p.refund_policy_version, p.refund_policy_sha256, p.created_at,
     p.updated_at, p.finished_at
 FROM payments p
@@ -333,6 +351,10 @@ SELECT
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
+    (SELECT coalesce(sum(n.amount), 0)::bigint FROM refund_notices n
+        WHERE n.merchant_id = p.merchant_id AND n.payment_id = p.payment_id
+            AND n.status = 'open' AND n.currency = p.currency AND n.amount > 0)
+        AS amount_refund_noticed,
     p.refund_policy_key, p.refund_policy_version, p.refund_policy_sha256, p.created_at,
     p.updated_at, p.finished_at
 FROM payments p

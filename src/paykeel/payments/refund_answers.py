@@ -64,10 +64,12 @@ def refund_answer(payment: Payment, attempt: Attempt, move: Move | None) -> Answ
     """Answer a refund: 201 when given back, 202 while unknown, 402 when the gateway refused it."""
     if move is None or move.refund_status is None:
         return compose_refund_answer(payment, attempt.data, RefundStatus.PENDING)
-    failure = None
+    told, failure = dict(attempt.data), None
+    if move.refund_status == RefundStatus.SUCCEEDED and move.amount != attempt.amount:
+        told["settled_amount"] = move.amount
     if move.refund_status == RefundStatus.FAILED and move.reason is not None:
         failure = (move.reason, move.code)
-    return compose_refund_answer(payment, attempt.data, RefundStatus(move.refund_status), failure)
+    return compose_refund_answer(payment, told, RefundStatus(move.refund_status), failure)
 
 
 def compose_refund_answer(

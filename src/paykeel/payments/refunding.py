@@ -21,7 +21,14 @@ from paykeel.gateways.port import (
     Unknown,
 )
 from paykeel.money import Money
-from paykeel.payments.moves import Close, Decision, Defer, Move
+from paykeel.payments.moves import (
+    GATEWAY_ID_CHARACTERS_MAX,
+    Close,
+    Decision,
+    Defer,
+    Move,
+    plain,
+)
 
 if TYPE_CHECKING:
     from paykeel.payments.model import Payment
@@ -112,6 +119,15 @@ def after_refund(payment: Payment, attempt: Attempt, outcome: Outcome, waits: Wa
             assert_never(outcome)
 
 
+def _is_booked_there(payment: Payment, gateway_id: str | None) -> bool:
+    """Say whether a refund with this id was booked as one that was made at the gateway."""
+    return gateway_id is not None and any(
+        event.type == "payment.refund_outside"
+        and event.data.get("gateway_refund") == plain(gateway_id)[:GATEWAY_ID_CHARACTERS_MAX]
+        for event in payment.timeline
+    )
+
+
 def _after_its_end(payment: Payment, attempt: Attempt, outcome: Outcome) -> Decision:
     """Let a refund that is over take effect no second time; book one that had been refused.
 
@@ -122,6 +138,9 @@ def _after_its_end(payment: Payment, attempt: Attempt, outcome: Outcome) -> Deci
     given = not noted.isdisjoint({"payment.refunded", "payment.refund_late"})
     match outcome:
         case Declined() if given:
+            event_type = "payment.refund_contradicted"
+        case Succeeded() if not given and _is_booked_there(payment, outcome.gateway_id):
+            # The gateway told of it by itself before, and the money moved once.
             event_type = "payment.refund_contradicted"
         case Succeeded() if not given:
             taken = payment.amount_refunded + payment.amount_refund_reserved

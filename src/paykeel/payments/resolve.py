@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight, Refused
 from paykeel.gateways.port import Authorized, Declined, DeclineReason, Succeeded
-from paykeel.money import Money
+from paykeel.money import Money, check_amount
 from paykeel.payments.moves import Attempt, Move
 from paykeel.payments.operations import Operation, open_operation, perform
+from paykeel.payments.refunding import RefundStatus
+from paykeel.payments.resources import come_apart
 from paykeel.payments.settle import SQL
 from paykeel.payments.states import Status
 from paykeel.payments.steps import step_for
@@ -83,40 +85,118 @@ async def list_stuck(
     return [Stuck(**row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What an operator found out or decides, with the evidence."""
+
+    decision: Resolution
+    operator: str
+    evidence: str
+    #: With ``failed``: a decline reason.
+    reason: str | None = None
+    #: Which attempt, where several are unknown.
+    attempt_no: int | None = None
+    #: With ``succeeded``, of a refund: what really went back, in minor units.
+    amount: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what history keeps.
+
+        Raises:
+            InvalidField: A text cannot be stored, or ``amount_not_of_refund``.
+        """
+        check_text(self.operator, "operator", OPERATOR_CHARACTERS_MAX)
+        check_text(self.evidence, "evidence", EVIDENCE_CHARACTERS_MAX)
+        if self.amount is not None:
+            check_amount(self.amount)
+            if self.decision is not Resolution.SUCCEEDED:
+                raise _no_amount()
+
+
 async def resolve(
-    resources: Resources,
-    merchant_id: UUID,
-    payment_id: UUID,
-    decision: Resolution,
-    operator: str,
-    evidence: str,
-    reason: str | None,
-    attempt_no: int | None = None,
+    resources: Resources, merchant_id: UUID, payment_id: UUID, finding: Finding
 ) -> Payment:
-    """Settle what the gateway left unknown, on a named operator's word; the history names both."""
-    check_text(operator, "operator", OPERATOR_CHARACTERS_MAX)
-    check_text(evidence, "evidence", EVIDENCE_CHARACTERS_MAX)
+    """Settle what the gateway left unknown, on a named operator's word; the history names both.
+
+    Raises:
+        InvalidField: ``amount_not_of_refund`` or ``amount_over_refundable``.
+    """
     payment = await resources.settler.get(merchant_id, payment_id)
     if payment.status is Status.IN_REVIEW:
         raise IllegalTransition(
             "This payment is held for a person and was never sent; approve or reject it.",
             status=str(payment.status),
         )
-    actor, data = f"operator:{operator}", {"evidence": evidence}
-    match decision:
+    actor, data = f"operator:{finding.operator}", {"evidence": finding.evidence}
+    match finding.decision:
         case Resolution.ACCEPT_LATE:
             return await _accept_late(resources, payment, actor, data)
         case Resolution.REFUND_LATE:
             return await _refund_late(resources, payment, actor, data)
         case Resolution.SUCCEEDED | Resolution.FAILED:
-            attempt = await _in_the_dark(resources, payment, attempt_no)
-            outcome = _outcome(payment, attempt, decision, reason)
+            attempt = await _in_the_dark(resources, payment, finding.attempt_no)
+            if finding.amount is not None and finding.amount != attempt.amount:
+                return await _settle_refund(
+                    resources, payment, attempt, finding.amount, actor, data
+                )
+            outcome = _outcome(payment, attempt, finding.decision, finding.reason)
             gateway = await resources.gateways.by_name(payment.gateway)
             waits = resources.waits(gateway.capabilities, attempt.recover_count)
             settled, _ = await resources.settler.settle(
                 payment, attempt, outcome, waits, actor, data
             )
             return settled
+
+
+async def _settle_refund(
+    resources: Resources,
+    payment: Payment,
+    attempt: Attempt,
+    amount: int,
+    actor: str,
+    data: dict[str, str],
+) -> Payment:
+    """Book a refund of which the gateway gave back another amount than asked; free the rest."""
+    if attempt.refund_id is None:
+        raise _no_amount()
+    for tried in range(WRITE_TRIES):
+        taken = payment.amount_refunded + payment.amount_refund_reserved
+        room = payment.amount_captured - taken + attempt.amount
+        if amount > room:
+            raise InvalidField(
+                "amount",
+                "amount_over_refundable",
+                f"With it more would be out than was captured: at most {room} minor units can be "
+                "booked. Look whether something else was booked twice, or reject and cancel what "
+                "waits for approval.",
+            )
+        move = Move(
+            to_status=payment.status,
+            event_type="payment.refunded",
+            amount=amount,
+            refunded_delta=amount,
+            reserved_delta=-attempt.amount,
+            refund_id=attempt.refund_id,
+            refund_status=RefundStatus.SUCCEEDED,
+            attempt_outcome="succeeded",
+            data={**data, "asked": attempt.amount},
+        )
+        step = step_for(payment, attempt, move, actor, resources.database.now())
+        if await resources.settler.write(step):
+            return step.after
+        await come_apart(tried)
+        payment, attempt = await resources.settler.read(payment.merchant_id, attempt)
+        if attempt.state == "done":
+            raise IllegalTransition(
+                "It has just been settled; look at the payment again.", status=str(payment.status)
+            )
+    raise OperationInFlight("The payment keeps changing; repeat it in a moment.")
+
+
+def _no_amount() -> InvalidField:
+    return InvalidField(
+        "amount", "amount_not_of_refund", "Only a refund that succeeded can have another amount."
+    )
 
 
 async def _in_the_dark(resources: Resources, payment: Payment, attempt_no: int | None) -> Attempt:

@@ -14,7 +14,7 @@ from paykeel.payments.notices import take_notice
 from paykeel.payments.open import Limits, Opener
 from paykeel.payments.purchase import purchase
 from paykeel.payments.recovery import sweep
-from paykeel.payments.resolve import Resolution, Stuck, list_stuck, resolve
+from paykeel.payments.resolve import Finding, Resolution, Stuck, list_stuck, resolve
 from paykeel.payments.resources import Resources, WaitingRoom
 from paykeel.payments.settle import SQL, CompletionHook, Settler
 
@@ -235,6 +235,7 @@ class PaymentService:
         evidence: str,
         reason: str | None = None,
         attempt_no: int | None = None,
+        amount: int | None = None,
     ) -> Payment:
         """Settle what the gateway left unknown, on a named operator's word and evidence.
 
@@ -246,24 +247,26 @@ class PaymentService:
             evidence: What was seen, at most 2,000 characters; written into the history.
             reason: With ``failed``: a decline reason; ``other`` when left out.
             attempt_no: Which attempt, where several refunds of the payment are unknown.
+            amount: With ``succeeded``, of a refund: what the gateway gave back, in minor units,
+                where that is another amount than was asked for; the rest is freed.
 
         Raises:
+            InvalidField: ``amount_not_of_refund`` or ``amount_over_refundable``.
             Refused: ``attempt_required``: several attempts are unknown.
         """
         if decision not in set(Resolution):
             raise InvalidField(
                 "decision", "choice_unknown", f"Use one of: {', '.join(Resolution)}."
             )
-        return await resolve(
-            self._resources,
-            merchant_id,
-            payment_id,
-            Resolution(decision),
-            operator,
-            evidence,
-            reason,
-            attempt_no,
+        finding = Finding(
+            decision=Resolution(decision),
+            operator=operator,
+            evidence=evidence,
+            reason=reason,
+            attempt_no=attempt_no,
+            amount=amount,
         )
+        return await resolve(self._resources, merchant_id, payment_id, finding)
 
     async def take_notice(self, notice: Notice) -> Payment:
         """Let a gateway's verified notice take effect; repeated or late ones do no harm."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SQL = load("paykeel.payments")
 #: Of many that settle one payment at once, one moves it and the others read it again.
 TRIES_MAX = 50
+EVENTS_PAGE_ROWS = 1_000
 #: Pauses between tries to store an outcome while the database is away; 7 s in all.
 STORE_PAUSES_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000)
 
@@ -82,7 +83,7 @@ class Settler:
         )
 
     async def get(self, merchant_id: UUID, payment_id: UUID) -> Payment:
-        """Read a payment with its history.
+        """Read a payment with its history, all of it: what is decided by it must not be a part.
 
         Raises:
             NotFound: This merchant has none such.
@@ -92,15 +93,19 @@ class Settler:
         )
         if row is None:
             raise NotFound("There is no such payment.")
-        events = await self._database.fetch(
-            SQL["list_events"],
-            merchant_id=merchant_id,
-            payment_id=payment_id,
-            after=0,
-            up_to=row["version"],
-            rows_max=1_000,
-        )
-        return payment_from_row(row, events)
+        events: list[Any] = []
+        while True:
+            page = await self._database.fetch(
+                SQL["list_events"],
+                merchant_id=merchant_id,
+                payment_id=payment_id,
+                after=events[-1]["sequence"] if events else 0,
+                up_to=row["version"],
+                rows_max=EVENTS_PAGE_ROWS,
+            )
+            events += page
+            if len(page) < EVENTS_PAGE_ROWS:
+                return payment_from_row(row, events)
 
     async def read(self, merchant_id: UUID, attempt: Attempt) -> tuple[Payment, Attempt]:
         """Read a payment and one of its attempts as they stand now.

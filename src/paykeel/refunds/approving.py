@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paykeel.errors import NotFound, OperationInFlight, Refused
+from paykeel.money import Money
 from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Move
 from paykeel.payments.operations import perform
@@ -13,6 +14,7 @@ from paykeel.payments.refunding import RefundStatus
 from paykeel.payments.resources import come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.model import BECAUSE_CHARACTERS_MAX, refund_from_row
+from paykeel.refunds.notices import check_no_open_notice
 from paykeel.refunds.request import OPEN_TRIES, SQL, moving, sent_attempt
 from paykeel.texts import check_person, check_text, is_same_person
 
@@ -72,6 +74,7 @@ async def decide_refund(
         gateway = await resources.gateways.by_name(payment.gateway)
         if verdict is APPROVED:
             _check_disputes(payment)
+            await check_no_open_notice(resources, merchant_id, payment.payment_id)
         written = await _write(resources, payment, refund, verdict, author, because)
         if written is not None:
             break
@@ -101,9 +104,10 @@ def _check_disputes(payment: Payment) -> None:
     """Refuse to give back what a buyer disputes since it was asked for: it might be paid twice."""
     taken = payment.amount_refunded + payment.amount_refund_reserved + payment.amount_disputed
     if taken > payment.amount_captured:
+        disputed = Money(payment.amount_disputed, payment.currency)
         raise Refused(
-            f"{payment.amount_disputed} minor units of this payment are disputed since, and what "
-            "is left does not suffice. Reject the refund, or wait for how the dispute ends.",
+            f"{disputed} of this payment is disputed since, and what is left does not suffice. "
+            "Reject the refund, or wait for how the dispute ends.",
             code="payment_disputed",
             amount_disputed=payment.amount_disputed,
         )

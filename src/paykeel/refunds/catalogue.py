@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paykeel.errors import InvalidField, Refused
 from paykeel.payments.encoding import instant
 from paykeel.payments.snapshot import Snapshot
-from paykeel.refunds.policy import ANY, PolicyScope
+from paykeel.refunds.policy import ANY, PolicyScope, scope_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -164,18 +164,6 @@ def _held_within(line: Line, begins: datetime, ends: datetime | None) -> Iterato
             yield version
 
 
-def scope_text(scope: PolicyScope) -> str:
-    """Return a scope in words.
-
-    >>> scope_text(PolicyScope(jurisdiction="DE", payment_method="card")), scope_text(PolicyScope())
-    ('jurisdiction DE, payment method card', 'every purchase')
-    """
-    parts = zip(
-        ("role", "product", "jurisdiction", "channel", "payment method"), scope.parts, strict=True
-    )
-    return ", ".join(f"{name} {part}" for name, part in parts if part != ANY) or "every purchase"
-
-
 def check_start(line: Line, begins: datetime, now: datetime) -> None:
     """Refuse what would hold backwards, or before the version that it follows.
 
@@ -190,9 +178,10 @@ def check_start(line: Line, begins: datetime, now: datetime) -> None:
             f"It would begin at {begins.isoformat()}, which is over; nothing holds backwards.",
         )
     if line and begins <= line[-1].effective_from:
+        last = line[-1]
         raise Refused(
-            f"{line[-1].name} begins at {line[-1].effective_from.isoformat()} only; the next"
-            " version has to begin after that.",
+            f"{last.name} is planned and begins at {instant(last.effective_from)} only; the next"
+            f" version has to begin after that. For an earlier one, withdraw {last.name} first.",
             code="refund_policy_effective_order",
         )
 
@@ -212,6 +201,19 @@ def check_return(catalogue: PolicyCatalogue, taken: PolicyVersion, now: datetime
     begins = max(now, taken.effective_from)
     rivals = ties(catalogue, back.policy_key, back.scope, begins, ends)
     refuse_ties(back.name, back.scope, rivals)
+
+
+def leaves_none(catalogue: PolicyCatalogue, taken: PolicyVersion, now: datetime) -> bool:
+    """Say whether after a withdrawal no policy is in force for some of what this one is for.
+
+    Of a purchase without a policy everything may be refunded. What has not begun leaves nothing
+    open that is not open already.
+    """
+    if current_of(catalogue.line(taken.policy_key), now) != taken:
+        return False
+    others = (tuple(one for one in line if one != taken) for line in catalogue.lines)
+    held = (current_of(line, now) for line in others)
+    return not any(one is not None and one.scope.covers(taken.scope) for one in held)
 
 
 def refuse_ties(name: str, scope: PolicyScope, rivals: Sequence[PolicyVersion]) -> None:

@@ -38,6 +38,7 @@ def listed_document(refund: Refund) -> dict[str, Any]:
         "failure": None if refund.failure is None else failure_document(*refund.failure),
         "approved_by": refund.approved_by,
         "gateway_id": refund.gateway_id,
+        "settled_amount": refund.settled_amount,
         "updated_at": instant(refund.updated_at),
         "finished_at": _when(refund.finished_at),
     }
@@ -66,6 +67,7 @@ def decision_document(decision: RefundDecision) -> dict[str, Any]:
         "as_of": _when(decision.as_of),
         "facts": None if decision.facts is None else in_order(decision.facts),
         "trace": decision.trace,
+        "breakdown": decision.breakdown and [in_order(line) for line in decision.breakdown],
         "at": instant(decision.decided_at),
     }
 

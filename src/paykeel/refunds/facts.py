@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from paykeel.errors import InvalidField
+from paykeel.money import Money
 from paykeel.refunds.policy import Component, RefundReason
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class RefundFacts:
 
     Raises:
         InvalidField: ``refund_facts_negative``, ``refund_facts_components`` (unknown, or they do
-            not add up to what was captured) or ``refund_facts_time`` (no time zone, or
-            too far away).
+            not add up to what was captured), ``refund_facts_units`` (they cost more than the fare)
+            or ``refund_facts_time`` (no time zone, or too far away).
     """
 
     currency: str
@@ -61,11 +62,15 @@ class RefundFacts:
     #: What the fare is counted in, such as nights: how many, and the price of each.
     units: tuple[int, int] | None = None
     jurisdiction: str | None = None
+    #: What went back of each component, as it was written down then; the rest of ``refunded`` is
+    #: not known by component.
+    given: Mapping[Component, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         """Refuse what no payment can be."""
         counted = (self.captured, self.refunded, self.refunds_count, self.disputed)
-        if min((*counted, *(self.units or ()), *self.components.values())) < 0:
+        parts = (*self.components.values(), *self.given.values())
+        if min((*counted, *(self.units or ()), *parts)) < 0:
             raise InvalidField("facts", "refund_facts_negative", "No amount is less than zero.")
         unknown = self.components.keys() - set(Component)
         if unknown or (self.components and sum(self.components.values()) != self.captured):
@@ -73,6 +78,16 @@ class RefundFacts:
                 "facts.components",
                 "refund_facts_components",
                 f"They are {', '.join(Component)}, and add up to what was captured.",
+            )
+        count, price = self.units or (0, 0)
+        fare = self.captured_of(Component.FARE)
+        if count * price > fare:
+            # Units that cost more than was paid for them would keep more than the policy says.
+            raise InvalidField(
+                "facts.units",
+                "refund_facts_units",
+                f"{count} at {Money(price, self.currency)} come to more than the fare, "
+                f"{Money(fare, self.currency)}: tell the price of a unit as it stands in the fare.",
             )
         for name in ("purchased_at", "captured_at", "delivered_at", "service_at"):
             instant: datetime | None = getattr(self, name)
@@ -157,6 +172,8 @@ class RefundQuote:
     as_of: datetime
     #: What had gone back before, or was on its way; in minor units.
     refunded: int = 0
+    #: ``total`` by component, in their order.
+    totals: tuple[int, ...] = ()
 
     def trace_document(self) -> list[dict[str, Any]]:
         """Return the trace as values for JSON."""

@@ -10,6 +10,7 @@ from paykeel.money import check_amount
 from paykeel.payments.encoding import instant
 from paykeel.payments.refund_answers import refund_document
 from paykeel.payments.refunding import RefundStatus
+from paykeel.refunds.facts import check_instant
 from paykeel.refunds.policy import RefundReason
 from paykeel.terms.scopes import check_jurisdiction
 from paykeel.texts import check_person, check_text
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 OVERRIDE_CHARACTERS_MAX = 500
 BECAUSE_CHARACTERS_MAX = 500
-#: Clocks are counted from and to these; a year far from them is a slip.
-FACT_YEARS = range(1970, 2200)
 #: Who began a refund: the merchant, or somebody in the gateway's own screens.
 ORIGINS = ("merchant", "gateway")
 
@@ -50,13 +49,8 @@ class GivenFacts:
             InvalidField: ``refund_facts_time`` or ``jurisdiction_malformed``.
         """
         for name, at in (("delivered_at", self.delivered_at), ("service_at", self.service_at)):
-            if at is not None and (at.utcoffset() is None or at.year not in FACT_YEARS):
-                raise InvalidField(
-                    f"facts.{name}",
-                    "refund_facts_time",
-                    f"An instant names its time zone, and is in {FACT_YEARS[0]} to "
-                    f"{FACT_YEARS[-1]}.",
-                )
+            if at is not None:
+                check_instant(at, f"facts.{name}")
         if self.jurisdiction is not None:
             check_jurisdiction(self.jurisdiction, "facts.jurisdiction")
 
@@ -157,6 +151,8 @@ class Refund:
     gateway_id: str | None
     failure_reason: str | None
     failure_code: str | None
+    #: What was given back, where that is another amount than was asked for.
+    settled_amount: int | None
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -189,6 +185,7 @@ class Refund:
             **refund_document(payment, self.told(), self.status, self.failure),
             "approved_by": self.approved_by,
             "gateway_id": self.gateway_id,
+            "settled_amount": self.settled_amount,
             "updated_at": instant(self.updated_at),
             "finished_at": None if self.finished_at is None else instant(self.finished_at),
         }
@@ -217,6 +214,8 @@ class RefundDecision:
     as_of: datetime | None
     facts: Mapping[str, Any] | None
     trace: list[Any] | None
+    #: What each component got of the amount.
+    breakdown: list[Any] | None
     decided_at: datetime
 
 

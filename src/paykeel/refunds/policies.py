@@ -20,11 +20,12 @@ from paykeel.refunds.catalogue import (
     catalogue_of,
     check_return,
     check_start,
+    leaves_none,
     refuse_ties,
     ties,
 )
 from paykeel.refunds.plans import PolicyChange, PolicyPlan, difference
-from paykeel.refunds.policy import canonical, policy_sha256
+from paykeel.refunds.policy import canonical, policy_sha256, scope_text
 from paykeel.refunds.stored import (
     SQL,
     StoredPolicy,
@@ -174,17 +175,34 @@ class RefundPolicyService:
         return Published(version_from_row(rows[0]), is_new=True)
 
     async def withdraw(
-        self, key: str, version: int, *, merchant_id: UUID, author: str, because: str
+        self,
+        key: str,
+        version: int,
+        *,
+        merchant_id: UUID,
+        author: str,
+        because: str,
+        leave_none: bool = False,
     ) -> PolicyVersion:
         """Take a version out of force, for good; the one before it holds again, if there is any.
 
         It can still be read, and what was purchased under it is refunded by it.
 
+        Args:
+            key: The policy.
+            version: Which one.
+            merchant_id: Whose.
+            author: Who does this.
+            because: Why; it is kept.
+            leave_none: Withdraw it although purchases are left without any policy: all that is
+                captured of those may be refunded.
+
         Raises:
             InvalidField: The reason or the author is malformed.
             NotFound: ``refund_policy_unknown``.
-            Refused: ``refund_policy_withdrawn``, or ``refund_policy_scope_tie``: the version that
-                would hold again is as specific as another policy.
+            Refused: ``refund_policy_withdrawn``; ``refund_policy_leaves_none``: no policy would be
+                in force then; or ``refund_policy_scope_tie``: the version that would hold again is
+                as specific as another policy.
         """
         author = check_person(author, "author")
         because = check_text(because, "because", REASON_CHARACTERS_MAX)
@@ -195,6 +213,14 @@ class RefundPolicyService:
                 raise Refused(f"{found.name} was withdrawn.", code="refund_policy_withdrawn")
             catalogue, now = await self._catalogue_on(connection, merchant_id)
             check_return(catalogue, found, now)
+            if not leave_none and leaves_none(catalogue, found, now):
+                raise Refused(
+                    f"Without {found.name} no policy would be in force for some of the purchases"
+                    f" that it is for ({scope_text(found.scope)}): everything that they pay could"
+                    " be refunded. Publish another policy first, or say that this is meant"
+                    " (leave_none).",
+                    code="refund_policy_leaves_none",
+                )
             named = {"merchant_id": merchant_id, "policy_key": key, "policy_version": version}
             rows = await fetch_on(
                 connection,

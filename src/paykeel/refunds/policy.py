@@ -143,6 +143,18 @@ def is_in(place: str, jurisdiction: str) -> bool:
     return place == jurisdiction or place.startswith(f"{jurisdiction}-")
 
 
+def scope_text(scope: PolicyScope) -> str:
+    """Return a scope in words.
+
+    >>> scope_text(PolicyScope(jurisdiction="DE", payment_method="card")), scope_text(PolicyScope())
+    ('jurisdiction DE, payment method card', 'every purchase')
+    """
+    parts = zip(
+        ("role", "product", "jurisdiction", "channel", "payment method"), scope.parts, strict=True
+    )
+    return ", ".join(f"{name} {part}" for name, part in parts if part != ANY) or "every purchase"
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a tier gives back: a share of the price, less what the merchant keeps."""

@@ -20,7 +20,7 @@ from paykeel.refunds.facts import (
     check_instant,
 )
 from paykeel.refunds.policy import ApprovalWhen, Component, OnUnknown
-from paykeel.refunds.rounding import split
+from paykeel.refunds.sharing import share
 from paykeel.refunds.worlds import Entitlement, World, shown, worlds
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def quote(policy: RefundPolicy | None, facts: RefundFacts, as_of: datetime) -> R
         trace=tuple(steps),
         as_of=as_of,
         refunded=facts.refunded,
+        totals=answer.by.shares,
     )
 
 
@@ -203,13 +204,20 @@ _LIMIT_TEXTS = {
 
 def _breakdown(facts: RefundFacts, answer: _Answer) -> tuple[BreakdownLine, ...]:
     """Share this refund out, so that all refunds together give each component its total."""
-    totals = answer.by.shares
-    before = split(totals, facts.refunded)
-    after = split(totals, facts.refunded + answer.amount)
+    return breakdown_of(facts, answer.by.shares, answer.amount)
+
+
+def breakdown_of(
+    facts: RefundFacts, totals: Sequence[int], amount: int
+) -> tuple[BreakdownLine, ...]:
+    """Share an amount out over the components, whose totals stand in their order."""
+    captured = [facts.captured_of(component) for component in Component]
+    given = [facts.given.get(component, 0) for component in Component]
+    parts = share(captured, totals, given, facts.refunded, amount)
     return tuple(
-        BreakdownLine(component, facts.captured_of(component), total, now - then)
-        for component, total, now, then in zip(Component, totals, after, before, strict=True)
-        if facts.captured_of(component)
+        BreakdownLine(component, of, total, part)
+        for component, of, total, part in zip(Component, captured, totals, parts, strict=True)
+        if of
     )
 
 

@@ -16,7 +16,8 @@ WITH moved AS (
             WHERE q.merchant_id = :merchant_id AND q.idempotency_key = :idempotency_key::text
             OFFSET 0)
     RETURNING
-        p.merchant_id, p.payment_id, p.version, p.status, p.currency, p.buyer_role, p.gateway
+        p.merchant_id, p.payment_id, p.version, p.status, p.currency, p.buyer_role, p.gateway,
+        p.amount_captured
 ),
 opened AS (
     INSERT INTO refunds (
@@ -35,12 +36,20 @@ opened AS (
 decided AS (
     INSERT INTO refund_decisions (
         merchant_id, refund_id, sequence, kind, from_status, to_status, actor, because, as_of,
-        facts, trace, decided_at
+        facts, trace, breakdown, decided_at
     )
     SELECT
         m.merchant_id, :refund_id, 1, :decision_kind::text, 'new', :refund_status, :requested_by,
-        :override_reason, :as_of::timestamptz, :facts::jsonb, :trace::jsonb, :occurred_at
+        :override_reason, :as_of::timestamptz, :facts::jsonb, :trace::jsonb, :breakdown::jsonb,
+        :occurred_at
     FROM moved m
+),
+booked AS (
+    UPDATE refund_notices n
+    SET status = 'booked', refund_id = :refund_id, next_try_at = NULL
+    FROM moved m
+    WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id
+        AND n.gateway_id = :gateway_id AND n.status = 'open'
 ),
 attempted AS (
     INSERT INTO payment_attempts (
@@ -77,12 +86,27 @@ claimed AS (
 happened AS (
     INSERT INTO payment_events (
         merchant_id, payment_id, sequence, type, from_status, to_status, amount, refunded_delta,
-        reserved_delta, refund_id, reason, actor, occurred_at
+        reserved_delta, refund_id, reason, actor, data, occurred_at
     )
     SELECT
         m.merchant_id, m.payment_id, m.version, :event_type::text, m.status, m.status, :amount,
-        :refunded_delta, :reserved_delta, :refund_id, :reason, :actor::text, :occurred_at
+        :refunded_delta, :reserved_delta, :refund_id, :reason, :actor::text, :event_data::jsonb,
+        :occurred_at
     FROM moved m
+),
+-- What was made at the gateway has gone back now, and counts where refunds are counted.
+entered AS (
+    INSERT INTO velocity_entries (
+        merchant_id, key, outcome, occurred_at, payment_id, amount_ref
+    )
+    SELECT
+        m.merchant_id, k.key, 'refunded', :occurred_at, m.payment_id,
+        (a.amount_ref::numeric * :refunded_delta / m.amount_captured)::bigint
+    FROM moved m
+    JOIN velocity_attempts a ON a.merchant_id = m.merchant_id AND a.payment_id = m.payment_id
+    CROSS JOIN LATERAL unnest(a.keys) AS k (key)
+    WHERE :refunded_delta > 0
+    ON CONFLICT (merchant_id, day, key, outcome, occurred_at, payment_id) DO NOTHING
 ),
 staged AS (
     INSERT INTO outbox (merchant_id, message_id, topic, payment_id, payload, created_at)
@@ -151,6 +175,14 @@ decided AS (
         :because::text, :occurred_at
     FROM moved m
 ),
+noticed AS (
+    -- What the gateway told by itself may have room now.
+    UPDATE refund_notices n
+    SET next_try_at = :occurred_at
+    FROM moved m
+    WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id AND n.status = 'open'
+        AND :refund_status <> 'pending'
+),
 attempted AS (
     INSERT INTO payment_attempts (
         merchant_id, payment_id, attempt_no, operation, reference, amount, data, state, recover_at,
@@ -169,11 +201,11 @@ attempted AS (
 happened AS (
     INSERT INTO payment_events (
         merchant_id, payment_id, sequence, type, from_status, to_status, amount, reserved_delta,
-        refund_id, actor, occurred_at
+        refund_id, actor, data, occurred_at
     )
     SELECT
         m.merchant_id, m.payment_id, m.version, :event_type::text, m.status, m.status, m.amount,
-        :reserved_delta, :refund_id, :actor::text, :occurred_at
+        :reserved_delta, :refund_id, :actor::text, :event_data::jsonb, :occurred_at
     FROM moved m
 ),
 staged AS (
@@ -211,8 +243,8 @@ SELECT m.version, (SELECT a.attempt_no FROM attempted a) AS attempt_no FROM move
 SELECT
     r.merchant_id, r.refund_id, r.payment_id, r.status, r.amount, r.currency, r.reason, r.origin,
     r.idempotency_key, r.requested_by, r.quoted_amount, r.policy_sha256, r.override_reason,
-    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.created_at,
-    r.updated_at, r.finished_at
+    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.settled_amount,
+    r.created_at, r.updated_at, r.finished_at
 FROM refunds r
 WHERE r.merchant_id = :merchant_id::uuid AND r.refund_id = :refund_id::uuid;
 
@@ -221,25 +253,55 @@ WHERE r.merchant_id = :merchant_id::uuid AND r.refund_id = :refund_id::uuid;
 SELECT
     r.merchant_id, r.refund_id, r.payment_id, r.status, r.amount, r.currency, r.reason, r.origin,
     r.idempotency_key, r.requested_by, r.quoted_amount, r.policy_sha256, r.override_reason,
-    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.created_at,
-    r.updated_at, r.finished_at
+    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.settled_amount,
+    r.created_at, r.updated_at, r.finished_at
 FROM refunds r
 WHERE r.merchant_id = :merchant_id::uuid AND r.idempotency_key = :idempotency_key::text;
 
--- name: refund_outside
--- The refund of a payment that has this id at the gateway, whoever made it: some gateways tell of
--- ours like of those made there. No row: it is not booked.
-SELECT r.refund_id
-FROM refunds r
-WHERE r.merchant_id = :merchant_id::uuid AND r.payment_id = :payment_id::uuid
-    AND r.gateway_id = :gateway_id::text
-LIMIT 1;
+-- name: refunds_so_far
+-- How many refunds a payment has had, how many of them count (they were given back, or may be), and
+-- what those gave back of each component, where that was reckoned; always one row.
+WITH these AS MATERIALIZED (
+    SELECT r.merchant_id, r.refund_id, r.status
+    FROM refunds r
+    -- "IS TRUE" keeps it off the index that begins with the merchant, which no payment leads into.
+    WHERE r.payment_id = :payment_id::uuid AND (r.merchant_id = :merchant_id::uuid) IS TRUE
+),
+given AS (
+    SELECT l.line ->> 'component' AS component, sum((l.line ->> 'this')::bigint) AS amount
+    FROM these t
+    JOIN refund_decisions d
+        ON d.merchant_id = t.merchant_id AND d.refund_id = t.refund_id AND d.sequence = 1
+    CROSS JOIN LATERAL jsonb_array_elements(d.breakdown) AS l (line)
+    WHERE t.status = ANY(:counting::text[])
+    GROUP BY 1
+)
+SELECT
+    count(*) AS every,
+    count(*) FILTER (WHERE t.status = ANY(:counting)) AS counted,
+    (SELECT jsonb_object_agg(g.component, g.amount) FROM given g) AS given
+FROM these t;
+
+-- name: disputes_so_far
+-- The disputes of a payment as their events left them: what each was about when it was opened last,
+-- in which event it moved last, and how often it was opened. No row: it was never disputed.
+SELECT
+    e.data ->> 'dispute' AS dispute_id,
+    (array_agg(e.amount ORDER BY e.sequence DESC) FILTER (WHERE e.disputed_delta > 0))[1]
+        AS amount,
+    (array_agg(e.type ORDER BY e.sequence DESC))[1] AS last_event,
+    count(*) FILTER (WHERE e.disputed_delta > 0) AS openings
+FROM payment_events e
+WHERE e.merchant_id = :merchant_id::uuid AND e.payment_id = :payment_id::uuid
+    AND e.type = ANY(:events::text[])
+GROUP BY 1
+ORDER BY 1;
 
 -- name: list_decisions
 -- What people decided about a refund, in order; no row: this merchant has no such refund.
 SELECT
     d.sequence, d.kind, d.from_status, d.to_status, d.actor, d.because, d.as_of, d.facts, d.trace,
-    d.decided_at
+    d.breakdown, d.decided_at
 FROM refund_decisions d
 WHERE d.merchant_id = :merchant_id::uuid AND d.refund_id = :refund_id::uuid
 ORDER BY d.sequence;
@@ -250,8 +312,8 @@ ORDER BY d.sequence;
 SELECT
     r.merchant_id, r.refund_id, r.payment_id, r.status, r.amount, r.currency, r.reason, r.origin,
     r.idempotency_key, r.requested_by, r.quoted_amount, r.policy_sha256, r.override_reason,
-    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.created_at,
-    r.updated_at, r.finished_at
+    r.four_eyes, r.approved_by, r.gateway_id, r.failure_reason, r.failure_code, r.settled_amount,
+    r.created_at, r.updated_at, r.finished_at
 FROM refunds r
 WHERE r.merchant_id = :merchant_id::uuid
     AND (:before::uuid IS NULL OR r.refund_id < :before)

@@ -20,8 +20,9 @@ from paykeel.payments.refunding import RefundStatus
 from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.model import Refund, refund_from_row
-from paykeel.refunds.quoting import quote
-from paykeel.refunds.reckoning import check_refundable, facts_of, terms_of
+from paykeel.refunds.quoting import breakdown_of, quote
+from paykeel.refunds.reckoning import check_refundable, check_room, facts_of, terms_of
+from paykeel.refunds.standing import read_standing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
     from paykeel.payments.steps import Step
-    from paykeel.refunds.facts import RefundQuote
+    from paykeel.refunds.facts import BreakdownLine, RefundQuote
     from paykeel.refunds.model import RefundRequest
     from paykeel.refunds.policies import RefundPolicyService
     from paykeel.refunds.reckoning import Terms
@@ -59,18 +60,26 @@ class Asked:
     quoted: RefundQuote
     as_of: datetime
     terms: Terms
+    #: Of the amount that is given back.
+    breakdown: tuple[BreakdownLine, ...]
     key: str
     mark: bytes
 
 
 async def request_refund(
-    desk: Desk, merchant_id: UUID, payment_id: UUID, request: RefundRequest, raw_key: str | None
+    desk: Desk,
+    merchant_id: UUID,
+    payment_id: UUID,
+    request: RefundRequest,
+    raw_key: str | None,
+    *,
+    may_approve: bool = False,
 ) -> tuple[Payment, Answer]:
     """Give money back, or ask somebody to approve it; at most once for each key.
 
     Raises:
         Refused: ``payment_not_refundable``, ``refund_denied``, ``refund_outside_policy``,
-            ``refunded_amount_changed``.
+            ``refunded_amount_changed``, ``refunds_too_many``.
         InvalidField: ``amount_over_refundable``, ``amount_required``.
         IdempotencyKeyReused: The key was used for another request.
     """
@@ -87,7 +96,7 @@ async def request_refund(
         payment = await resources.settler.get(merchant_id, payment_id)
         gateway = await resources.gateways.by_name(payment.gateway)
         try:
-            asked = await _reckon(desk, payment, request, key, mark)
+            asked = await _reckon(desk, payment, request, key, mark, may_approve=may_approve)
         except (Refused, InvalidField):
             # What took the room may be this very refund, opened since the key was looked up.
             duplicate = await _answer_duplicate(
@@ -123,14 +132,25 @@ async def request_refund(
 
 
 async def _reckon(
-    desk: Desk, payment: Payment, request: RefundRequest, key: str, mark: bytes
+    desk: Desk,
+    payment: Payment,
+    request: RefundRequest,
+    key: str,
+    mark: bytes,
+    *,
+    may_approve: bool,
 ) -> Asked:
     """Ask the policy, and say on which terms the refund is opened."""
     check_refundable(payment)
     policy = await desk.policies.snapshot(payment)
     as_of = desk.resources.database.now()
-    quoted = quote(policy, facts_of(payment, request.facts, request.reason), as_of)
-    return Asked(request, quoted, as_of, terms_of(payment, policy, quoted, request), key, mark)
+    standing = await read_standing(desk.resources, payment)
+    check_room(standing)
+    facts = facts_of(payment, standing, request.facts, request.reason)
+    quoted = quote(policy, facts, as_of)
+    terms = terms_of(payment, policy, quoted, request, may_approve=may_approve)
+    breakdown = breakdown_of(facts, quoted.totals, terms.amount)
+    return Asked(request, quoted, as_of, terms, breakdown, key, mark)
 
 
 async def _open(
@@ -163,6 +183,7 @@ async def _open(
             as_of=asked.as_of,
             facts=encode(asked.request.facts.document()).decode(),
             trace=encode([step.document() for step in asked.quoted.trace]).decode(),
+            breakdown=encode([line.document() for line in asked.breakdown]).decode(),
             gateway_reference=reference,
             attempt_data=encode(refund.told()).decode(),
             fingerprint=asked.mark,
@@ -189,6 +210,8 @@ def _opening(resources: Resources, payment: Payment, asked: Asked) -> Step:
         reserved_delta=terms.amount,
         refund_id=new_id(),
         refund_status=terms.status,
+        # Told only where it is so, for history to say it again.
+        data={"four_eyes": True} if terms.four_eyes else {},
     )
     actor = f"operator:{asked.request.requested_by}"
     return step_for(payment, None, move, actor, resources.database.now())
@@ -204,6 +227,7 @@ def moving(step: Step, resources: Resources) -> dict[str, Any]:
         "reserved_delta": step.move.reserved_delta,
         "event_type": step.move.event_type,
         "actor": step.actor,
+        "event_data": encode(step.move.data).decode(),
         "occurred_at": step.after.updated_at,
         "message_id": step.message.message_id,
         "topic": step.message.topic,
@@ -238,6 +262,7 @@ def _refund(step: Step, asked: Asked) -> Refund:
         gateway_id=None,
         failure_reason=None,
         failure_code=None,
+        settled_amount=None,
         created_at=payment.updated_at,
         updated_at=payment.updated_at,
         finished_at=None,

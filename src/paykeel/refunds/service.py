@@ -11,6 +11,7 @@ from paykeel.idempotency import check_key
 from paykeel.payments.notices import take_notice
 from paykeel.payments.settle import SQL as PAYMENTS
 from paykeel.refunds.approving import APPROVED, CANCELED, REJECTED, decide_refund, read_refund
+from paykeel.refunds.disputes import OPENED, REOPENED, ending_event, note_dispute
 from paykeel.refunds.model import (
     NO_FACTS,
     RefundDecision,
@@ -18,13 +19,23 @@ from paykeel.refunds.model import (
     RefundPage,
     refund_from_row,
 )
-from paykeel.refunds.outside import book_outside, note_dispute
+from paykeel.refunds.noticed import NoticeStatus
+from paykeel.refunds.notices import (
+    Person,
+    book_notice,
+    dismiss_notice,
+    list_notices,
+    sweep_notices,
+    take_refund_notice,
+)
 from paykeel.refunds.policy import RefundReason
 from paykeel.refunds.quoting import quote
-from paykeel.refunds.reckoning import check_refundable, facts_of
+from paykeel.refunds.reckoning import check_refundable, check_room, facts_of
 from paykeel.refunds.request import SQL, Desk, request_refund
+from paykeel.refunds.standing import read_standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from paykeel.gateways.port import Notice
@@ -33,9 +44,12 @@ if TYPE_CHECKING:
     from paykeel.payments.resources import Resources
     from paykeel.refunds.facts import RefundQuote
     from paykeel.refunds.model import GivenFacts, Refund, RefundRequest
+    from paykeel.refunds.noticed import RefundNotice
     from paykeel.refunds.policies import RefundPolicyService
 
 ROWS_MAX = 100
+#: How many notices one call returns.
+NOTICES_MAX = 1_000
 
 
 class RefundService:
@@ -63,7 +77,7 @@ class RefundService:
 
         Raises:
             NotFound: This merchant has no such payment.
-            Refused: ``payment_not_refundable``.
+            Refused: ``payment_not_refundable`` or ``refunds_too_many``.
         """
         if reason not in tuple(RefundReason):
             raise InvalidField(
@@ -73,22 +87,40 @@ class RefundService:
         check_refundable(payment)
         policy = await self._desk.policies.snapshot(payment)
         at = self._resources.database.now() if as_of is None else as_of
-        return quote(policy, facts_of(payment, facts, reason), at)
+        standing = await read_standing(self._resources, payment)
+        check_room(standing)
+        return quote(policy, facts_of(payment, standing, facts, reason), at)
 
     async def request(
-        self, payment_id: UUID, request: RefundRequest, *, merchant_id: UUID, idempotency_key: str
+        self,
+        payment_id: UUID,
+        request: RefundRequest,
+        *,
+        merchant_id: UUID,
+        idempotency_key: str,
+        may_approve: bool = False,
     ) -> Refund:
         """Give money back, or ask somebody to approve it; return the refund as it stands then.
 
         A refund that the gateway refuses is no error, but one whose status is ``failed``.
 
+        Args:
+            payment_id: Of which payment.
+            request: What is asked for.
+            merchant_id: Whose.
+            idempotency_key: A name of your own for this very refund.
+            may_approve: Whether who asks may approve refunds. An override under a policy that
+                asks nobody (``approval: never``) is then sent at once; else it waits for somebody.
+
         Raises:
             Refused: ``payment_not_refundable``, ``refund_denied``, ``refund_outside_policy``,
-                ``refunded_amount_changed``.
+                ``refunded_amount_changed``, ``refunds_too_many``.
             InvalidField: ``amount_over_refundable``, ``amount_required``.
             IdempotencyKeyReused: The key was used for another request.
         """
-        await request_refund(self._desk, merchant_id, payment_id, request, idempotency_key)
+        await request_refund(
+            self._desk, merchant_id, payment_id, request, idempotency_key, may_approve=may_approve
+        )
         row = await self._resources.database.fetchrow(
             SQL["refund_by_key"],
             merchant_id=merchant_id,
@@ -103,10 +135,11 @@ class RefundService:
         *,
         merchant_id: UUID,
         idempotency_key: str | None,
+        may_approve: bool = False,
     ) -> Answer:
         """Ask for a refund, and return the answer byte for byte as it is stored and repeated."""
         _, answer = await request_refund(
-            self._desk, merchant_id, payment_id, request, idempotency_key
+            self._desk, merchant_id, payment_id, request, idempotency_key, may_approve=may_approve
         )
         return answer
 
@@ -192,8 +225,62 @@ class RefundService:
             NotFound: It is about no payment of ours.
         """
         if notice.refund_of is not None:
-            return await book_outside(self._resources, notice)
+            return await take_refund_notice(self._resources, notice)
         return await take_notice(self._resources, notice)
+
+    async def sweep(self) -> int:
+        """Look once at every notice that is open and due; return how many were looked at."""
+        return await sweep_notices(self._resources)
+
+    async def notices(
+        self,
+        *,
+        merchant_id: UUID,
+        status: str | None = NoticeStatus.OPEN,
+        payment_id: UUID | None = None,
+        rows_max: int = ROWS_MAX,
+    ) -> Sequence[RefundNotice]:
+        """Return refunds of which the gateway told by itself, oldest first; open ones at first.
+
+        Raises:
+            InvalidField: ``choice_unknown`` or ``limit_out_of_range``.
+        """
+        if status is not None and status not in tuple(NoticeStatus):
+            raise InvalidField(
+                "status", "choice_unknown", f"Use one of: {', '.join(NoticeStatus)}."
+            )
+        if not 1 <= rows_max <= NOTICES_MAX:
+            raise InvalidField(
+                "limit", "limit_out_of_range", f"Ask for 1 to {NOTICES_MAX} notices."
+            )
+        return await list_notices(
+            self._resources, merchant_id, status=status, payment_id=payment_id, rows_max=rows_max
+        )
+
+    async def book_notice(
+        self, payment_id: UUID, gateway_id: str, *, merchant_id: UUID, operator: str, because: str
+    ) -> RefundNotice:
+        """Book an open notice, on a person's word that it is none of our refunds.
+
+        Raises:
+            NotFound: The gateway told of no such refund.
+            Refused: ``refund_notice_decided``, ``refund_notice_unclear`` or
+                ``refund_notice_no_room``.
+        """
+        person = Person.checked(operator, because)
+        return await book_notice(self._resources, merchant_id, payment_id, gateway_id, person)
+
+    async def dismiss_notice(
+        self, payment_id: UUID, gateway_id: str, *, merchant_id: UUID, operator: str, because: str
+    ) -> RefundNotice:
+        """Close an open notice and book nothing, on a person's word; history keeps their name.
+
+        Raises:
+            NotFound: The gateway told of no such refund.
+            Refused: ``refund_notice_decided``.
+        """
+        person = Person.checked(operator, because)
+        return await dismiss_notice(self._resources, merchant_id, payment_id, gateway_id, person)
 
     async def open_dispute(
         self,
@@ -206,15 +293,33 @@ class RefundService:
     ) -> Payment:
         """Note that a payment is disputed; what is disputed cannot be refunded."""
         return await note_dispute(
-            self._resources, merchant_id, payment_id, dispute_id, operator, amount=amount
+            self._resources, merchant_id, payment_id, dispute_id, operator, OPENED, amount=amount
+        )
+
+    async def reopen_dispute(
+        self,
+        payment_id: UUID,
+        *,
+        merchant_id: UUID,
+        dispute_id: str,
+        operator: str,
+        amount: int | None = None,
+    ) -> Payment:
+        """Note that a bank took up again what was won; it holds as much as before, or an amount."""
+        return await note_dispute(
+            self._resources, merchant_id, payment_id, dispute_id, operator, REOPENED, amount=amount
         )
 
     async def close_dispute(
         self, payment_id: UUID, *, merchant_id: UUID, dispute_id: str, operator: str, ending: str
     ) -> Payment:
-        """Note how a dispute ended: ``won`` frees what it held, ``lost`` does not."""
+        """Note how a dispute ended: ``won`` frees what it held, ``lost`` does not.
+
+        What was lost may still be won, on appeal.
+        """
+        event = ending_event(ending)
         return await note_dispute(
-            self._resources, merchant_id, payment_id, dispute_id, operator, ending=ending
+            self._resources, merchant_id, payment_id, dispute_id, operator, event
         )
 
 

@@ -5,6 +5,10 @@ rest is in the payment's history. So the same pure function answers again, for a
 would have been given before counts, for each payment: two refunds of it never come to more than was
 captured, here as little as in truth.
 
+Of a policy's scope, a payment keeps the role and the product. The jurisdiction, the channel and the
+way of paying are known as far as the policy that it was made under names them; where that leaves
+open whether the other policy would have been for it, the refund is reckoned and told apart.
+
 What a policy refused outright was never asked for, and nobody wrote it down: of a more generous
 policy, this shows the least that it would have given.
 
@@ -26,12 +30,12 @@ from paykeel.fraud.backtest import Period, first_id
 from paykeel.money import exponent_of
 from paykeel.payments.refunding import AFTER_EVENT
 from paykeel.refunds.facts import QuoteOutcome, RefundFacts
-from paykeel.refunds.policy import ANY, RefundReason, policy_sha256
+from paykeel.refunds.policy import ANY, RefundReason, is_in, policy_sha256
 from paykeel.refunds.quoting import quote
 from paykeel.refunds.reckoning import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from paykeel.db.pool import Connection, Database
@@ -80,16 +84,21 @@ class Sums:
 class _Findings:
     """What was found so far. It grows with roles, reasons and currencies, and not with refunds."""
 
-    groups: dict[tuple[str, str, str], Sums] = field(default_factory=dict)
+    groups: dict[tuple[bool, str, str, str], Sums] = field(default_factory=dict)
     done: int = 0
     changed: int = 0
     out_of_scope: int = 0
+    #: How many refunds leave open whether the policy is for them, by the part of its scope.
+    untold: dict[str, int] = field(default_factory=dict)
     #: The largest differences, with the payment.
     examples: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
-    def add(self, row: Any, would: int, quoted: RefundQuote) -> None:
-        """Count one refund."""
-        sums = self.groups.setdefault((row["buyer_role"], row["reason"], row["currency"]), Sums())
+    def add(self, row: Any, would: int, quoted: RefundQuote, untold: Sequence[str]) -> None:
+        """Count one refund, beside the parts of the scope that its payment does not tell."""
+        group = bool(untold), row["buyer_role"], row["reason"], row["currency"]
+        sums = self.groups.setdefault(group, Sums())
+        for part in untold:
+            self.untold[part] = self.untold.get(part, 0) + 1
         sums.refunds += 1
         sums.given += row["amount"]
         sums.would += would
@@ -104,6 +113,7 @@ class _Findings:
                 "given": row["amount"],
                 "would": would,
                 "code": quoted.code,
+                "untold": list(untold),
             }
             self.examples.append((abs(would - row["amount"]), shown))
             if len(self.examples) > 2 * EXAMPLES_MAX:
@@ -119,12 +129,17 @@ class _Findings:
         return {
             "refunds": self.done - self.out_of_scope,
             "changed": self.changed,
-            "groups": [
-                {"role": role, "reason": reason, "currency": currency, **sums.document()}
-                for (role, reason, currency), sums in sorted(self.groups.items())
-            ],
+            "groups": self._groups(is_untold=False),
+            "untold": {"parts": self.untold, "groups": self._groups(is_untold=True)},
             "examples": [shown for _, shown in self.examples],
         }
+
+    def _groups(self, *, is_untold: bool) -> list[dict[str, Any]]:
+        return [
+            {"role": role, "reason": reason, "currency": currency, **sums.document()}
+            for (untold, role, reason, currency), sums in sorted(self.groups.items())
+            if untold is is_untold
+        ]
 
 
 async def simulate(
@@ -139,8 +154,8 @@ async def simulate(
 
     Amounts are in minor units. ``would`` is what the policy gives, but no more than was asked for
     where the amount was named otherwise than the policy of then gave it. Purchases that the policy
-    is not for are left out: of its scope, role and product are looked at, since a payment keeps no
-    more.
+    is not for are left out. Where a payment does not tell whether the policy is for it, its refunds
+    stand under ``untold`` and not under ``groups``; ``parts`` counts them by what is not told.
 
     Args:
         database: Where the past is.
@@ -204,7 +219,8 @@ async def _reckon(
     while rows := await cursor.fetch(PAGE_ROWS, timeout=TIMEOUT_MS / 1000):
         for row in rows:
             found.done += 1
-            if not _is_for(policy, row):
+            untold = _untold(policy, row)
+            if untold is None:
                 found.out_of_scope += 1
                 continue
             if row["payment_id"] != payment_id:
@@ -213,7 +229,7 @@ async def _reckon(
             quoted = quote(policy, _facts(row, before), row["as_of"])
             would = _would(row, quoted)
             before[row["refund_id"]] = would, row["amount"]
-            found.add(row, would, quoted)
+            found.add(row, would, quoted, untold)
         if on_progress is not None:
             on_progress(found.done, total)
         # Whoever else uses this loop gets a turn.
@@ -221,10 +237,25 @@ async def _reckon(
     return found
 
 
-def _is_for(policy: RefundPolicy, row: Any) -> bool:
-    """Say whether a policy may have been for a purchase, by what is kept of it."""
+def _untold(policy: RefundPolicy, row: Any) -> Sequence[str] | None:
+    """Return by which parts of its scope a policy may or may not have been for a purchase.
+
+    None at all: it was for it. ``None``: it was not.
+    """
     scope = policy.scope
-    return scope.buyer_role in (ANY, row["buyer_role"]) and scope.product in (ANY, row["kind"])
+    if scope.buyer_role not in (ANY, row["buyer_role"]) or scope.product not in (ANY, row["kind"]):
+        return None
+    untold = []
+    for part in ("jurisdiction", "channel", "payment_method"):
+        wanted: str = getattr(scope, part)
+        known: str | None = row[part]
+        if wanted == ANY or (known is not None and is_in(known, wanted)):
+            continue
+        # The payment's own policy names the whole country where this one is for a part of it.
+        if known not in (None, ANY) and not is_in(wanted, known):
+            return None
+        untold.append(part)
+    return untold
 
 
 def _would(row: Any, quoted: RefundQuote) -> int:

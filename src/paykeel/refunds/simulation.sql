@@ -24,16 +24,21 @@ WHERE r.merchant_id = :merchant_id::uuid
 
 -- name: past_refunds
 -- The refunds of a period that were given, or may be, each with what was known when it was asked
--- for, and how its payment stood just before: amounts, and which refunds counted then. No row:
--- there was none. Read through a cursor, payment by payment, and within one in their order.
+-- for, and how its payment stood just before: amounts, and which refunds counted then. Where it was
+-- bought, through which channel and how it was paid is not kept with a payment; what the policy
+-- that it was made under is for says it, as far as it names that. No row: there was none. Read
+-- through a cursor, payment by payment, and within one in their order.
 SELECT
     r.refund_id, r.payment_id, r.amount, r.currency, r.reason, r.quoted_amount, d.as_of, d.facts,
     p.buyer_role, p.kind, p.created_at AS purchased_at, b.captured_at, b.captured, b.refunded,
-    b.disputed, c.counted
+    b.disputed, c.counted, h.jurisdiction, h.channel, h.payment_method
 FROM refunds r
 JOIN refund_decisions d
     ON d.merchant_id = :merchant_id::uuid AND d.refund_id = r.refund_id AND d.sequence = 1
 JOIN payments p ON p.merchant_id = :merchant_id AND p.payment_id = r.payment_id
+LEFT JOIN refund_policies h
+    ON h.merchant_id = :merchant_id AND h.policy_key = p.refund_policy_key
+    AND h.policy_version = p.refund_policy_version
 CROSS JOIN LATERAL (
     SELECT min(e.sequence) AS sequence
     FROM payment_events e

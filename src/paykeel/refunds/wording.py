@@ -32,6 +32,11 @@ def sentences(policy: RefundPolicy, locale: str) -> tuple[str, ...]:
     A language that is not spoken here falls back as in :func:`paykeel.terms.locales.choose`, and
     to English in the end.
     """
+    return tuple(sentence for _, sentence in told(policy, locale))
+
+
+def told(policy: RefundPolicy, locale: str) -> tuple[tuple[str, str], ...]:
+    """Return the same sentences, each beside the name of the policy's field that it is of."""
     words = LANGUAGES[choose([locale], LANGUAGES, DEFAULT_LOCALE).locale]
     return tuple(_Telling(words, policy.currency).all(policy))
 
@@ -43,29 +48,32 @@ class _Telling:
         self._words = words
         self._currency = currency
 
-    def all(self, policy: RefundPolicy) -> Iterator[str]:
+    def all(self, policy: RefundPolicy) -> Iterator[tuple[str, str]]:
         words = self._words
         for tier in policy.tiers:
-            yield words.tier.format(when=self._condition(tier.when), given=self._given(tier.give))
+            when, given = self._condition(tier.when), self._given(tier.give)
+            yield "tiers", words.tier.format(when=when, given=given)
         if policy.otherwise is not None:
             form = words.otherwise if policy.tiers else words.always
-            yield form.format(given=self._given(policy.otherwise))
+            yield "otherwise", form.format(given=self._given(policy.otherwise))
         for component, rule in policy.components.items():
             name = words.components[component]
             if rule.refundable is Refundable.NO:
-                yield words.component_no.format(name=name)
+                yield "components", words.component_no.format(name=name)
             elif rule.refundable is Refundable.YES:
-                yield words.component_yes.format(name=name, share=self._share(rule.percent_bps))
+                share = self._share(rule.percent_bps)
+                yield "components", words.component_yes.format(name=name, share=share)
         for reason, exception in policy.exceptions.items():
             form = words.bypass if exception.bypass_tiers else words.exception
             share = self._share(exception.percent_bps)
-            yield form.format(reason=words.reasons[reason], share=share)
-        yield from self._floors(policy)
+            yield "exceptions", form.format(reason=words.reasons[reason], share=share)
+        for sentence in self._floors(policy):
+            yield "statutory_floor", sentence
         if policy.max_refunds is not None:
-            yield words.max_refunds.format(count=policy.max_refunds)
+            yield "max_refunds", words.max_refunds.format(count=policy.max_refunds)
         if policy.min_refund is not None:
-            yield words.min_refund.format(amount=self._money(policy.min_refund))
-        yield words.ask if policy.unknown is OnUnknown.ASK else words.deny
+            yield "min_refund", words.min_refund.format(amount=self._money(policy.min_refund))
+        yield "unknown", words.ask if policy.unknown is OnUnknown.ASK else words.deny
 
     def _floors(self, policy: RefundPolicy) -> Iterator[str]:
         words = self._words

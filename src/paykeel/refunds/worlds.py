@@ -2,8 +2,9 @@
 
 A fact that is missing could be anything, so each thing that it could be is tried: one point of
 each cell of its clock, both answers to whether the buyer stayed away, each jurisdiction that a
-floor names and one that none does, and the least and the most that units can keep. What comes out
-the same in all these worlds does not depend on the fact. Pure.
+floor names and one that none does (of a country that is told, each part that a floor names), and
+the least and the most that units can keep. What comes out the same in all these worlds does not
+depend on the fact. Pure.
 """
 
 from __future__ import annotations
@@ -141,11 +142,16 @@ def _units(
 
 
 def _places(facts: RefundFacts, floors: Sequence[StatutoryFloor]) -> Sequence[str]:
-    """Return the jurisdictions to try; what is known is the only one."""
-    if facts.jurisdiction is not None:
-        return (facts.jurisdiction,)
+    """Return the jurisdictions to try.
+
+    What is told is one of them, and each of its parts that a floor names: whoever says Germany has
+    not said whether it was in Bavaria.
+    """
+    told = facts.jurisdiction
     named = {place for floor in floors for place in floor.jurisdictions} - {ANY}
-    return (_ELSEWHERE, *sorted(named))
+    if told is None:
+        return (_ELSEWHERE, *sorted(named))
+    return (told, *sorted(place for place in named - {told} if is_in(place, told)))
 
 
 def _tier_at(tiers: Sequence[Tier], point: Point) -> int | None:

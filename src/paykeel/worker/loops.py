@@ -30,6 +30,9 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat("recovery", self.sweep, settings.recovery_interval_ms))
             group.create_task(
+                self._repeat("notices", self.sweep_notices, settings.recovery_interval_ms)
+            )
+            group.create_task(
                 self._repeat("reviews", self.expire_reviews, settings.recovery_interval_ms)
             )
             group.create_task(self._repeat("purge", self.purge, settings.purge_interval_ms))
@@ -59,6 +62,10 @@ class Worker:
     async def sweep(self) -> int:
         """Look once at every attempt that is due; return how many were looked at."""
         return await self._core.payments.sweep()
+
+    async def sweep_notices(self) -> int:
+        """Look once at every refund of which a gateway told and that is not booked yet."""
+        return await self._core.refunds.sweep()
 
     async def expire_reviews(self) -> int:
         """End the payments that nobody reviewed in time; return how many it was."""

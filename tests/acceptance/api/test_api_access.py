@@ -60,6 +60,7 @@ ROUTES = [
     ("POST", f"/v1/refunds/{ID}/cancel", "refunds:write"),
     ("POST", f"{ONE}/disputes", "refunds:write"),
     ("POST", f"{ONE}/disputes/dp_17/close", "refunds:write"),
+    ("POST", f"{ONE}/disputes/dp_17/reopen", "refunds:write"),
     ("GET", "/v1/terms/documents", "terms:read"),
     ("POST", "/v1/terms/documents", "terms:write"),
     ("GET", "/v1/terms/documents/seller", "terms:read"),
@@ -76,13 +77,13 @@ ROUTES = [
     ("POST", "/v1/terms/withdrawals", "terms:accept"),
     ("GET", "/v1/terms/status", "terms:read"),
     ("POST", "/v1/terms/erasures", "terms:write"),
-    ("GET", "/v1/refund-policies", "refunds:read"),
-    ("POST", "/v1/refund-policies", "refunds:write"),
-    ("POST", "/v1/refund-policies/plan", "refunds:read"),
-    ("GET", "/v1/refund-policies/flexible/versions/1", "refunds:read"),
-    ("POST", "/v1/refund-policies/flexible/versions/1/withdraw", "refunds:write"),
-    ("GET", "/v1/refund-policies/flexible/versions/1/sentences", "refunds:read"),
-    ("GET", "/v1/refund-policies/flexible/versions/1/schema-org", "refunds:read"),
+    ("GET", "/v1/refund-policies", "refund-policies:read"),
+    ("POST", "/v1/refund-policies", "refund-policies:write"),
+    ("POST", "/v1/refund-policies/plan", "refund-policies:read"),
+    ("GET", "/v1/refund-policies/flexible/versions/1", "refund-policies:read"),
+    ("POST", "/v1/refund-policies/flexible/versions/1/withdraw", "refund-policies:write"),
+    ("GET", "/v1/refund-policies/flexible/versions/1/sentences", "refund-policies:read"),
+    ("GET", "/v1/refund-policies/flexible/versions/1/schema-org", "refund-policies:read"),
 ]
 SCOPES = {scope for _, _, scopes in ROUTES for scope in scopes.split()}
 #: How an address is documented.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from paykeel.api import refund_policies_openapi as described
+from paykeel.api.refund_policies_documents import MerchantReturnPolicy
 from tests.acceptance.api.kit import CARD, Api, problem_of
 from tests.acceptance.api.terms import fits
 from tests.database.refund_policies import policy
@@ -52,11 +53,23 @@ async def test_it_is_planned_published_read_and_withdrawn(api: Api) -> None:
     assert (english["locale"], len(english["sentences"])) == ("en", 3)
     exported = (await api.read(f"{FIRST}/schema-org")).json()
     assert exported["@type"] == "MerchantReturnPolicy"
+    assert [one["name"] for one in exported["additionalProperty"]] == ["tiers", "tiers", "unknown"]
+    shaped = MerchantReturnPolicy.model_validate(exported)
+    assert shaped.model_dump(by_alias=True, exclude_unset=True) == exported
 
     taken = fits("RefundPolicy", await api.post(f"{FIRST}/withdraw", BECAUSE))
     assert (taken["status"], taken["withdrawn_because"]) == ("withdrawn", "A slip.")
     again = await api.post(f"{FIRST}/withdraw", BECAUSE)
     problem_of(again, 409, "refund_policy_withdrawn")
+
+
+async def test_the_last_policy_is_withdrawn_on_purpose_alone(api: Api) -> None:
+    await publish(api)
+    problem_of(await api.post(f"{FIRST}/withdraw", BECAUSE), 409, "refund_policy_leaves_none")
+    unclear = await api.post(f"{FIRST}/withdraw", {**BECAUSE, "leave_none": "yes"})
+    assert problem_of(unclear, 422, "boolean_required")["field"] == "leave_none"
+    taken = await api.post(f"{FIRST}/withdraw", {**BECAUSE, "leave_none": True})
+    assert fits("RefundPolicy", taken)["status"] == "withdrawn"
 
 
 async def test_mistakes_are_listed(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""The routes of refunds and disputes, on payments with a policy and without."""
+"""The routes of refunds, on payments with a policy and without."""
 
 from __future__ import annotations
 
@@ -205,28 +205,28 @@ async def test_what_others_took_meanwhile_is_noticed(api: Api) -> None:
     assert over["field"] == "amount"
 
 
-async def test_what_is_disputed_cannot_be_refunded(api: Api) -> None:
+async def test_where_the_policy_asks_nobody_the_scope_decides(api: Api) -> None:
+    await publish(api, approval={"when": "never"})
     payment_id = await bought(api)
-    path = f"/v1/payments/{payment_id}/disputes"
-    opened = await api.post(path, described.OPENINGS["a_part"])
-    assert opened.status_code == 200, opened.text
-    assert (opened.json()["amount_disputed"], opened.json()["display_status"]) == (250, "disputed")
-    assert (await api.post(path, described.OPENINGS["a_part"])).json() == opened.json()
-    whole = {"dispute_id": "dp_19", "amount": 1_001, "operator": "Ada"}
-    problem_of(await api.post(path, whole), 422, "amount_over_captured")
-    problem_of(await ask(api, payment_id, amount=1_001), 422, "amount_over_refundable")
-    problem_of(
-        await api.post(f"{path}/dp_18/close", ADA | {"ending": "drawn"}), 422, "choice_unknown"
-    )
-    problem_of(
-        await api.post(f"{path}/dp_20/close", ADA | {"ending": "won"}), 409, "illegal_transition"
-    )
-    won = await api.post(f"{path}/dp_18/close", described.CLOSINGS["won"])
-    assert (won.status_code, "amount_disputed" in won.json()) == (200, False)
-    await api.post(path, {"dispute_id": "dp_21", "operator": "Ada"})
-    lost = await api.post(f"{path}/dp_21/close", described.CLOSINGS["lost"])
-    assert lost.json()["amount_disputed"] == 1_250
-    problem_of(await ask(api, payment_id), 409, "refund_denied")
+    more = {"amount": 650, "override_reason": "The host.", "facts": ahead(12)}
+    plain = await api.other(["refunds:write", "refunds:read"], same=True)
+    held = await ask(plain, payment_id, "held-1", **more)
+    assert (held.status_code, held.json()["status"]) == (202, "requested")
+    await api.post(f"/v1/refunds/{held.json()['id']}/cancel", ADA)
+    done = await ask(api, payment_id, "done-1", **more)
+    assert (done.status_code, done.json()["status"]) == (201, "succeeded")
+
+
+async def test_what_each_component_got_is_told(api: Api) -> None:
+    payment_id = await bought(api)
+    known = {"components": {"fare": 1_000, "tax": 250}}
+    made = (await ask(api, payment_id, amount=500, facts=known)).json()
+    shown = (await api.read(f"/v1/refunds/{made['id']}")).json()
+    assert surplus(documents.RefundDetails, shown) == []
+    assert shown["decisions"][0]["breakdown"] == [
+        {"component": "fare", "captured": 1_000, "total": 1_000, "this": 400},
+        {"component": "tax", "captured": 250, "total": 250, "this": 100},
+    ]
 
 
 async def test_the_list_is_filtered_and_paged(api: Api) -> None:

@@ -218,7 +218,7 @@ async def test_a_head_that_takes_too_long_is_cut_off(urls: Urls, tmp_path: Path)
 
 async def test_it_recovers_logs_and_tells_no_secret(urls: Urls, tmp_path: Path) -> None:
     async with (
-        serving(urls, tmp_path, PAYKEEL_GATEWAY_MS_MAX="300", PAYKEEL_RECOVERY_GRACE_MS="50",
+        serving(urls, tmp_path, PAYKEEL_GATEWAY_MS_MAX="300", PAYKEEL_RECOVERY_GRACE_MS="1000",
                 PAYKEEL_RECOVERY_BACKOFF_MS_MIN="50") as service,
         httpx.AsyncClient(timeout=20, base_url=service.url) as http,
     ):  # fmt: skip

@@ -111,6 +111,25 @@ def test_a_floor_is_a_lower_bound_and_never_takes_away() -> None:
     assert quote(worse, facts(captured=1_001, jurisdiction="US"), NOW).amount == 0
 
 
+def test_a_country_does_not_say_which_part_of_it() -> None:
+    bavaria = {**FLOOR, "jurisdictions": ["DE-BY"]}
+    made = policy(statutory_floor=[bavaria])
+    assert quote(made, facts(captured=1_000, jurisdiction="DE-BY"), NOW).amount == 500
+    assert quote(made, facts(captured=1_000, jurisdiction="DE-BE"), NOW).outcome == "denied"
+    # Germany is told, and Bavaria is in it: that is not known, and the policy says what then.
+    told = facts(captured=1_000, jurisdiction="DE")
+    asked = quote(made, told, NOW)
+    assert (asked.outcome, asked.code, asked.amount) == ("ask", "fact_missing", 0)
+    assert asked.trace[-2].numbers["facts"] == "jurisdiction"
+    denied = quote(policy(statutory_floor=[bavaria], unknown="deny"), told, NOW)
+    assert (denied.outcome, denied.code, denied.amount) == ("denied", "fact_missing", 0)
+    # What the whole country's law gives covers each part, and then nothing is missing.
+    both = policy(statutory_floor=[FLOOR, {**bavaria, "name": "land"}])
+    for place in ("DE", "DE-BY", "DE-BE"):
+        assert quote(both, facts(captured=1_000, jurisdiction=place), NOW).amount == 500
+    assert quote(made, facts(captured=1_000, jurisdiction="US"), NOW).outcome == "denied"
+
+
 def test_a_floor_is_for_its_components_and_gives_way_to_what_is_as_good() -> None:
     fare = {**FLOOR, "components": ["fare"]}
     parts = {"fare": 800, "tax": 200}
@@ -299,6 +318,11 @@ def test_a_quote_can_be_written_down() -> None:
         ({"captured": 10, "components": {"fare": 11, "tax": -1}}, "refund_facts_negative"),
         ({"captured": 10, "components": {"fare": 9}}, "refund_facts_components"),
         ({"captured": 10, "components": {"soul": 10}}, "refund_facts_components"),
+        ({"captured": 10, "units": (3, 4)}, "refund_facts_units"),
+        (
+            {"captured": 10, "units": (2, 5), "components": {"fare": 9, "tax": 1}},
+            "refund_facts_units",
+        ),
     ],
 )
 def test_facts_that_cannot_be_are_refused(given: dict[str, Any], code: str) -> None:

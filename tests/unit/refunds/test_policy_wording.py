@@ -14,7 +14,6 @@ from paykeel.refunds.languages import LANGUAGES
 from paykeel.refunds.parsing import policy_of
 from paykeel.refunds.phrases import polish
 from paykeel.refunds.policy import Component, RefundReason
-from paykeel.refunds.schema_org import schema_org
 from paykeel.refunds.wording import sentences
 from paykeel.terms.wording import LOCALES
 from tests.unit.refunds.policies import NAMES, example, policy
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FULL = {"percent_bps": 10_000}
-HERE = "https://schema.org/"
 
 
 def test_the_languages_are_those_of_the_terms() -> None:
@@ -161,59 +159,3 @@ def _told(document: Any, locale: str) -> tuple[str, ...] | None:
         return sentences(policy_of(document), locale)
     except RefundPolicyRefused:
         return None
-
-
-def test_a_return_window_is_told_to_machines() -> None:
-    found = schema_org(example("shop_eu"))
-    assert found["returnPolicyCategory"] == HERE + "MerchantReturnFiniteReturnWindow"
-    assert found["merchantReturnDays"] == 60
-    assert found["description"].startswith("If you cancel less than 60 days after delivery: ")
-    assert "restockingFee" not in found  # A component has a rule of its own.
-
-
-@pytest.mark.parametrize(
-    ("made", "expected"),
-    [
-        (policy(), {"returnPolicyCategory": HERE + "MerchantReturnNotPermitted"}),
-        (
-            policy(otherwise=FULL),
-            {
-                "returnPolicyCategory": HERE + "MerchantReturnUnlimitedWindow",
-                "refundType": HERE + "FullRefund",
-            },
-        ),
-        (
-            policy(tiers=[{"when": {"since_delivery": {"to": "30d"}}, "percent_bps": 8_500}]),
-            {"merchantReturnDays": 30, "restockingFee": 15},
-        ),
-        (
-            policy(
-                currency="KWD",
-                tiers=[{"when": {"since_purchase": {"to": "36h"}}, **FULL, "fee": 2_500}],
-            ),
-            {
-                "merchantReturnDays": 1,
-                "restockingFee": {"@type": "MonetaryAmount", "value": "2.500", "currency": "KWD"},
-            },
-        ),
-        (
-            policy(
-                scope={"jurisdiction": "DE-BY"},
-                tiers=[{"when": {"before_service": {"from": "1d"}}, **FULL}],
-            ),
-            {
-                "returnPolicyCategory": HERE + "MerchantReturnUnspecified",
-                "applicableCountry": "DE",
-            },
-        ),
-    ],
-)
-def test_what_machines_are_told(made: Any, expected: dict[str, Any]) -> None:
-    found = schema_org(made)
-    assert found.items() >= expected.items()
-    assert found["@type"] == "MerchantReturnPolicy"
-
-
-def test_a_window_that_opens_late_is_not_told_as_days() -> None:
-    made = policy(tiers=[{"when": {"since_delivery": {"from": "2d", "to": "9d"}}, **FULL}])
-    assert "merchantReturnDays" not in schema_org(made)

@@ -11,7 +11,10 @@ from paykeel.api import refunds_openapi as described
 from paykeel.api.refunds_reading import read_listing, read_quote, read_request
 from paykeel.cli.refunds.facts import FactOptions, read_facts
 from paykeel.errors import InvalidField
-from paykeel.refunds.model import FACT_YEARS, NO_FACTS, GivenFacts, RefundFilter, RefundRequest
+from paykeel.payments.states import Status
+from paykeel.refunds.facts import YEAR_MAX, YEAR_MIN
+from paykeel.refunds.model import NO_FACTS, GivenFacts, RefundFilter, RefundRequest
+from paykeel.refunds.reckoning import Standing, facts_of
 from tests.unit.payments import payment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -60,7 +63,7 @@ def test_a_name_has_one_spelling() -> None:
     assert read_request({"requested_by": " \uff21da  Lindqvist\u200b"}) == read_request(ADA)
 
 
-@pytest.mark.parametrize("year", [FACT_YEARS[0] - 1, FACT_YEARS[-1] + 1])
+@pytest.mark.parametrize("year", [YEAR_MIN - 1, YEAR_MAX + 1])
 @pytest.mark.parametrize("name", ["delivered_at", "service_at"])
 def test_an_instant_far_away_is_refused(name: str, year: int) -> None:
     far: dict[str, Any] = {name: NOW.replace(year=year)}
@@ -69,6 +72,15 @@ def test_an_instant_far_away_is_refused(name: str, year: int) -> None:
     assert (refused.value.field, refused.value.code) == (f"facts.{name}", "refund_facts_time")
     with pytest.raises(InvalidField):
         GivenFacts(service_at=NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("year", [YEAR_MIN, YEAR_MAX])
+def test_what_is_told_is_as_far_away_as_what_a_policy_is_asked_with(year: int) -> None:
+    """One pair of years, so that nothing is taken from a request that no quote can be made of."""
+    at = NOW.replace(year=year)
+    told = GivenFacts(delivered_at=at, service_at=at)
+    known = facts_of(payment(Status.SUCCEEDED), Standing(), told, "requested_by_buyer")
+    assert (known.delivered_at, known.service_at) == (at, at)
 
 
 def test_words_of_the_command_line_are_facts() -> None:

@@ -188,6 +188,20 @@ def test_a_refusal_of_what_was_given_back_is_noted_once() -> None:
     assert decide(again, ended(), REFUSED, WAITS) == Close("repeated")
 
 
+def test_what_was_booked_as_made_there_is_not_booked_late() -> None:
+    """The gateway had refused it, then told of it by itself, and now calls it ours."""
+    there = event("payment.refund_outside", ANOTHER, data={"gateway_refund": "g_2"})
+    now = asked("payment.refund_failed", amount_refund_reserved=0, amount_refunded=PART)
+    now = replace(now, timeline=(there, *now.timeline))
+    noted = move(decide(now, ended("declined"), GIVEN, WAITS))
+    assert (noted.event_type, noted.refunded_delta, noted.alarm) == (
+        "payment.refund_contradicted", 0, True,
+    )  # fmt: skip
+    for other in (Succeeded(GIVEN.amount, "g_3"), Succeeded(GIVEN.amount)):
+        late = move(decide(now, ended("declined"), other, WAITS))
+        assert late.event_type == "payment.refund_late"
+
+
 def test_another_refund_of_the_payment_says_nothing_of_this_one() -> None:
     """One was given back, and this one had been refused: it is not repeated, but late."""
     others = (event("payment.refunded", ANOTHER), event("payment.refund_unbooked", ANOTHER))

@@ -16,6 +16,7 @@ for name, place, about in (
     ("approve", "deciding:approve", "Approve a refund that waits for it, and send it."),
     ("reject", "deciding:reject", "Reject a refund that waits for approval."),
     ("cancel", "deciding:cancel", "Call off a refund that waits for approval."),
+    ("notices", "notices:app", "Refunds that the gateway tells of by itself and are not booked."),
     ("dispute", "disputes:app", "Note disputes: what is disputed cannot be refunded."),
     ("simulate", "simulate:simulate", "Show what a policy would have given back in the past."),
 ):

@@ -16,6 +16,7 @@ from paykeel.cli.context import (
     open_core,
 )
 from paykeel.cli.refunds.showing import show_refund
+from paykeel.cli.refunds.typed import typed
 from paykeel.payments.refunding import RefundStatus
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from paykeel.refunds.model import Refund
 
 
+@typed
 async def approve(
     refund: UUID,
     /,
@@ -51,6 +53,7 @@ async def approve(
     return REFUSED if decided.status is RefundStatus.FAILED else OK
 
 
+@typed
 async def reject(
     refund: UUID,
     /,
@@ -78,6 +81,7 @@ async def reject(
         await _show(out, core, decided)
 
 
+@typed
 async def cancel(
     refund: UUID,
     /,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from paykeel.payments.model import Payment
 
 _AGO = re.compile(r"[1-9][0-9]{0,7}[smhd]", re.ASCII)
+_NOTHING = re.compile(r"0{1,12}(\.0{1,4})?", re.ASCII)
 _UNITS = re.compile(r"([0-9]{1,4})x(\S+)", re.ASCII)
 
 
@@ -76,12 +77,21 @@ def read_facts(options: FactOptions, payment: Payment, now: datetime) -> GivenFa
     )
 
 
+def read_amount(text: str, currency: str, option: str) -> int:
+    """Return an amount in minor units that may be nothing: ``0``, ``0.00``.
+
+    Raises:
+        InvalidField: As of :func:`paykeel.money.parse_major`, with the option as it was typed.
+    """
+    return 0 if _NOTHING.fullmatch(text) else parse_major(text, currency, option).minor
+
+
 def _read_past(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     if _AGO.fullmatch(text):
         return now - read_duration(text, "--delivered-at")
-    return read_instant(text, "--delivered-at")
+    return read_instant(text, "--delivered-at", or_else="or how long ago: 3d")
 
 
 def _component(text: str, currency: str) -> tuple[str, int]:
@@ -90,7 +100,7 @@ def _component(text: str, currency: str) -> tuple[str, int]:
         names = ", ".join(Component)
         raise InvalidField("--component", "choice_unknown", f"NAME=AMOUNT, one of: {names}.")
     # A free component is one too, and has no amount that could be charged.
-    return name, 0 if amount in {"0", "0.00"} else parse_major(amount, currency).minor
+    return name, read_amount(amount, currency, "--component")
 
 
 def _units(text: str, currency: str) -> tuple[int, int]:
@@ -98,4 +108,4 @@ def _units(text: str, currency: str) -> tuple[int, int]:
     if found is None or int(found[1]) > UNITS_MAX:
         message = f"Write COUNTxPRICE, such as 3x40.00, and at most {UNITS_MAX} of them."
         raise InvalidField("--units", "integer_out_of_range", message)
-    return int(found[1]), parse_major(found[2], currency).minor
+    return int(found[1]), read_amount(found[2], currency, "--units")

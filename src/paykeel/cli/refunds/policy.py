@@ -23,11 +23,13 @@ from paykeel.cli.context import (
 )
 from paykeel.cli.fraud.ruleset_files import read_file, show_mistakes
 from paykeel.cli.limits import Author, login
+from paykeel.cli.refunds.typed import typed
 from paykeel.cli.terms.moments import read_ahead, told
 from paykeel.cli.terms.options import asked, check_askable
-from paykeel.refunds.catalogue import scope_text
 from paykeel.refunds.plans import PolicyChange, PolicyPlan, policy_yaml
+from paykeel.refunds.policy import scope_text
 from paykeel.refunds.schema_org import schema_org as as_schema_org
+from paykeel.refunds.schema_org import unsaid_fields
 from paykeel.refunds.wording import sentences as sentences_of
 from paykeel.terms.locales import check_locale
 from paykeel.terms.wording import DEFAULT_LOCALE
@@ -44,6 +46,7 @@ ROWS_MAX = 500
 
 
 @app.command
+@typed
 async def plan(
     file: Path,
     /,
@@ -73,6 +76,7 @@ async def plan(
 
 
 @app.command
+@typed
 async def apply(
     file: Path,
     /,
@@ -124,10 +128,13 @@ async def apply(
         out.line(f"Published: {done.version.name}, for purchases from {since} on.")
     else:
         out.line(f"This is {done.version.name} already, for purchases from {since} on.")
+        if done.version.effective_from > core.database.now():
+            out.line(f"To have it begin earlier, withdraw {done.version.name} first.")
     return OK
 
 
 @app.command(name="list")
+@typed
 async def list_(
     key: str | None = None, /, *, merchant: MerchantOption = None, common: Common = DEFAULTS
 ) -> None:
@@ -149,6 +156,7 @@ async def list_(
 
 
 @app.command
+@typed
 async def show(
     key: str,
     /,
@@ -185,6 +193,7 @@ async def show(
 
 
 @app.command
+@typed
 async def withdraw(
     key: str,
     version: int,
@@ -192,18 +201,21 @@ async def withdraw(
     *,
     because: str,
     author: Author = None,
+    leave_none: Flag = False,
     merchant: MerchantOption = None,
     common: Common = DEFAULTS,
 ) -> None:
     """Take a version out of force, for good; the version before it holds again, if there is one.
 
-    What was purchased under it is still refunded by it.
+    What was purchased under it is still refunded by it. Purchases that are left without any policy
+    may be refunded whole, so that takes an option of its own.
 
     Args:
         key: The policy.
         version: Which one.
         because: Why; it is kept.
         author: Who does this; the user of this terminal when left out.
+        leave_none: Withdraw it although no policy is in force then.
         merchant: Whose; not needed while there is only one.
         common: The options of every command.
     """
@@ -216,12 +228,23 @@ async def withdraw(
             merchant_id=owner.merchant_id,
             author=author or login(),
             because=because,
+            leave_none=leave_none,
         )
+        held = await core.refund_policies.in_force(taken.scope, merchant_id=owner.merchant_id)
     out.document(taken.document())
-    out.line(f"Withdrawn: {taken.name} for {scope_text(taken.scope)}.")
+    place = scope_text(taken.scope)
+    out.line(f"Withdrawn: {taken.name} for {place}.")
+    if held is None:
+        out.side.print(
+            f"paykeel: WARNING: no refund policy is in force for {place}: until one is published,"
+            " all that such purchases pay may be refunded.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command(name="schema-org")
+@typed
 async def schema_org(
     key: str,
     /,
@@ -245,6 +268,14 @@ async def schema_org(
     made = as_schema_org(stored.policy)
     out.document(made)
     out.line(json.dumps(made, indent=2, ensure_ascii=False))
+    unsaid = unsaid_fields(made)
+    if unsaid:
+        out.side.print(
+            "paykeel: schema.org has no words for all that this policy says of"
+            f" {', '.join(unsaid)}; it stands there in sentences, as additionalProperty.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _show_plan(out: Output, made: PolicyPlan) -> None:

@@ -23,8 +23,9 @@ from paykeel.cli.context import (
 )
 from paykeel.cli.limits import login
 from paykeel.cli.operations import chosen_key
-from paykeel.cli.refunds.facts import NOTHING_KNOWN, FactOptions, read_facts
+from paykeel.cli.refunds.facts import NOTHING_KNOWN, FactOptions, read_amount, read_facts
 from paykeel.cli.refunds.showing import show_decisions, show_quote, show_refund
+from paykeel.cli.refunds.typed import typed
 from paykeel.cli.terms.moments import read_ahead
 from paykeel.cli.terms.options import asked, check_askable
 from paykeel.money import Money, parse_major
@@ -55,7 +56,7 @@ class RequestOptions:
     """requested_by_buyer, duplicate, fraud, provider_fault, force_majeure, …"""
 
     override: str | None = None
-    """Why the policy is not to decide; then somebody else has to approve it."""
+    """Why the policy is not to decide; somebody else approves it, if the policy asks anybody."""
 
     by: Annotated[str | None, Parameter(show_default=False)] = None
     """Who asks; the user of this terminal when left out."""
@@ -70,6 +71,7 @@ class RequestOptions:
 PLAIN = RequestOptions()
 
 
+@typed
 async def quote(
     payment: UUID,
     /,
@@ -107,6 +109,7 @@ async def quote(
         show_quote(out, found, quoted, trace=True)
 
 
+@typed
 async def request(
     payment: UUID,
     /,
@@ -148,10 +151,13 @@ async def request(
             wanted,
             merchant_id=owner.merchant_id,
             idempotency_key=chosen_key(out, options.idempotency_key),
+            # Whoever has the database may approve, too.
+            may_approve=True,
         )
     return _show_answer(out, answer)
 
 
+@typed
 async def list_(
     *,
     payment: UUID | None = None,
@@ -213,6 +219,7 @@ async def list_(
         out.line(f"There are more: --cursor {cursor}")
 
 
+@typed
 async def show(
     refund: UUID, /, *, merchant: MerchantOption = None, common: Common = DEFAULTS
 ) -> None:
@@ -233,7 +240,7 @@ async def show(
     out.document(document)
     if not out.json:
         show_refund(out, document)
-        show_decisions(out, document["decisions"])
+        show_decisions(out, document["decisions"], document["currency"])
 
 
 def _read_request(
@@ -242,13 +249,12 @@ def _read_request(
     expected = None
     if options.expected is not None:
         # Nothing so far is an answer, too, and no amount that could be charged.
-        nothing = not options.expected.strip("0.")
-        expected = 0 if nothing else parse_major(options.expected, payment.currency).minor
+        expected = read_amount(options.expected, payment.currency, "--expected")
     given = options.amount
     return RefundRequest(
         requested_by=options.by or login(),
         reason=options.reason,
-        amount=None if given is None else parse_major(given, payment.currency).minor,
+        amount=None if given is None else parse_major(given, payment.currency, "--amount").minor,
         override_reason=options.override,
         expected_refunded_amount=expected,
         facts=read_facts(facts, payment, now),

@@ -9,11 +9,14 @@ from paykeel.money import Money
 from paykeel.refunds.facts import QuoteOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from paykeel.cli.context import Output
     from paykeel.payments.model import Payment
     from paykeel.refunds.facts import RefundQuote
+
+#: Which numbers of a step are amounts; the others are counts, shares and times.
+_AMOUNTS = {"amount", "captured", "disputed", "fee", "kept", "refunded", "total"}
 
 
 def show_quote(out: Output, payment: Payment, quoted: RefundQuote, *, trace: bool) -> None:
@@ -42,33 +45,21 @@ def show_quote(out: Output, payment: Payment, quoted: RefundQuote, *, trace: boo
     if quoted.outcome is QuoteOutcome.ASK:
         out.line("Something is not known that the policy asks for: a person has to decide.")
     if len(quoted.breakdown) > 1:
-        out.table(
-            ("component", "captured", "in all", "now"),
-            [
-                (
-                    line.component,
-                    *(
-                        Money(one, quoted.currency).major
-                        for one in (line.captured, line.total, line.this)
-                    ),
-                )
-                for line in quoted.breakdown
-            ],
-            right=("captured", "in all", "now"),
-        )
+        _breakdown(out, [line.document() for line in quoted.breakdown], quoted.currency)
     if trace:
-        _trace(out, [step.document() for step in quoted.trace])
+        _trace(out, [step.document() for step in quoted.trace], quoted.currency)
 
 
 def show_refund(out: Output, refund: Mapping[str, Any]) -> None:
     """Show a refund from its document."""
     currency, payment, failure = refund["currency"], refund["payment"], refund["failure"]
-    quoted = refund["quoted_amount"]
+    quoted, settled = refund["quoted_amount"], refund.get("settled_amount")
     facts = {
         "refund": refund["id"],
         "payment": refund["payment_id"],
         "status": refund["status"],
         "amount": Money(refund["amount"], currency),
+        "given back": None if settled is None else Money(settled, currency),
         "policy gave": None if quoted is None else Money(quoted, currency),
         "reason": refund["reason"],
         "made at": "the gateway" if refund["origin"] == "gateway" else None,
@@ -84,7 +75,7 @@ def show_refund(out: Output, refund: Mapping[str, Any]) -> None:
     out.facts({name: value for name, value in facts.items() if value is not None})
 
 
-def show_decisions(out: Output, decisions: Iterable[Mapping[str, Any]]) -> None:
+def show_decisions(out: Output, decisions: Iterable[Mapping[str, Any]], currency: str) -> None:
     """Show who decided what, and by which figures."""
     every = list(decisions)
     out.table(
@@ -95,22 +86,58 @@ def show_decisions(out: Output, decisions: Iterable[Mapping[str, Any]]) -> None:
     for one in every:
         if one["facts"]:
             out.line("\nWhat was known:")
-            out.facts(one["facts"])
+            out.facts(dict(_known(one["facts"], currency)))
         if one["trace"]:
-            _trace(out, one["trace"])
+            _trace(out, one["trace"], currency)
+        if one["breakdown"] and len(one["breakdown"]) > 1:
+            _breakdown(out, one["breakdown"], currency)
 
 
-def _trace(out: Output, steps: Iterable[Mapping[str, Any]]) -> None:
+def _breakdown(out: Output, lines: Iterable[Mapping[str, Any]], currency: str) -> None:
+    """Show what of an amount is which component's."""
+    figures = ("captured", "total", "this")
+    out.table(
+        ("component", "captured", "in all", "now"),
+        [
+            (line["component"], *(Money(line[name], currency).major for name in figures))
+            for line in lines
+        ],
+        right=("captured", "in all", "now"),
+    )
+
+
+def _known(facts: Mapping[str, Any], currency: str) -> Iterator[tuple[str, Any]]:
+    """Give what was known, its amounts in major units."""
+    for name, value in facts.items():
+        if name == "components":
+            for component, minor in value.items():
+                yield component, Money(minor, currency)
+        elif name == "units":
+            yield name, f"{value['count']} at {Money(value['price'], currency)}"
+        else:
+            yield name, value
+
+
+def _figure(name: str, value: int | str, currency: str) -> str:
+    """Write one number of a step: an amount in major units, anything else as it is."""
+    if name in _AMOUNTS and isinstance(value, int):
+        return f"{name} {Money(value, currency).major}"
+    return f"{name} {value}"
+
+
+def _trace(out: Output, steps: Iterable[Mapping[str, Any]], currency: str) -> None:
     out.table(
         ("step", "what it says", "figures"),
         [
             (
                 step["code"],
                 step["text"],
-                ", ".join(f"{name} {value}" for name, value in step["numbers"].items()),
+                ", ".join(
+                    _figure(name, value, currency) for name, value in step["numbers"].items()
+                ),
             )
             for step in steps
         ],
-        title="How it was reckoned",
+        title=f"How it was reckoned, amounts in {currency}",
         prose=("what it says", "figures"),
     )

@@ -21,7 +21,7 @@ from paykeel.refunds.parsing import policy_of_text
 from paykeel.refunds.simulation import simulate as run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from paykeel.refunds.policy import RefundPolicy
 
@@ -38,7 +38,9 @@ async def simulate(
     """Show what a policy would have given back in the past, beside what was given.
 
     Each refund is reckoned again, as of when it was asked for and from what was known then. Nothing
-    is stored. What a policy refused outright was never asked for, and is not counted.
+    is stored. What a policy refused outright was never asked for, and is not counted. Of a payment
+    only role and product are kept: where jurisdiction, channel or way of paying decide whether the
+    policy is for it, and the policy that it was made under does not say, it is shown apart.
 
     Args:
         file: The policy, in YAML or JSON.
@@ -85,23 +87,12 @@ def _show(out: Output, report: Mapping[str, Any]) -> None:
     if not report["refunds"]:
         out.line("There is nothing to reckon again in this period.")
         return
-    numbers = ("refunds", "was given", "would give", "difference", "asks", "approvals")
-    out.table(
-        ("role", "reason", *numbers),
-        [
-            (
-                one["role"],
-                one["reason"],
-                one["refunds"],
-                *(Money(one[name], one["currency"]) for name in ("given", "would", "difference")),
-                one["asks"] or "",
-                one["approvals"] or "",
-            )
-            for one in report["groups"]
-        ],
-        title="By role and reason",
-        right=numbers,
-    )
+    _show_groups(out, "By role and reason", report["groups"])
+    untold = report["untold"]
+    if untold["parts"]:
+        _show_groups(out, "Could not be told whether the policy is for them", untold["groups"])
+        parts = (f"the {name.replace('_', ' ')} of {n:,}" for name, n in untold["parts"].items())
+        out.line(f"Their payments do not say {', '.join(parts)}.")
     if report["examples"]:
         out.table(
             ("refund", "was given", "would give", "why"),
@@ -117,6 +108,28 @@ def _show(out: Output, report: Mapping[str, Any]) -> None:
             title="The largest differences",
             right=("was given", "would give"),
         )
+
+
+def _show_groups(out: Output, title: str, groups: Sequence[Mapping[str, Any]]) -> None:
+    numbers = ("refunds", "was given", "would give", "difference", "asks", "approvals")
+    if not groups:
+        return
+    out.table(
+        ("role", "reason", *numbers),
+        [
+            (
+                one["role"],
+                one["reason"],
+                one["refunds"],
+                *(Money(one[name], one["currency"]) for name in ("given", "would", "difference")),
+                one["asks"] or "",
+                one["approvals"] or "",
+            )
+            for one in groups
+        ],
+        title=title,
+        right=numbers,
+    )
 
 
 def _show_left_out(out: Output, left_out: Mapping[str, int]) -> None:

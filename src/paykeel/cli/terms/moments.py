@@ -28,7 +28,7 @@ def read_ahead(text: str | None, name: str, now: datetime) -> datetime | None:
         return None
     found = _AHEAD.fullmatch(text)
     if found is None:
-        return read_instant(text, name)
+        return read_instant(text, name, or_else="or how long from now: 10d")
     seconds = int(found[1]) * _SECONDS[found[2]]
     if seconds > AHEAD_DAYS_MAX * 86_400:
         raise InvalidField(name, "duration_too_long", f"At most {AHEAD_DAYS_MAX}d.")

@@ -31,9 +31,9 @@ CREATE TRIGGER payments_keep_their_refund_policy
     BEFORE UPDATE OF refund_policy_key, refund_policy_version, refund_policy_sha256 ON payments
     FOR EACH ROW
     WHEN (
-        (old.refund_policy_key, old.refund_policy_version, old.refund_policy_sha256)
-        IS DISTINCT FROM
-        (new.refund_policy_key, new.refund_policy_version, new.refund_policy_sha256))
+        old.refund_policy_key IS DISTINCT FROM new.refund_policy_key
+        OR old.refund_policy_version IS DISTINCT FROM new.refund_policy_version
+        OR old.refund_policy_sha256 IS DISTINCT FROM new.refund_policy_sha256)
     EXECUTE FUNCTION refuse_change_of_snapshot();
 
 -- ---------------------------------------------------------------------- policies
@@ -111,6 +111,8 @@ CREATE TABLE refunds (
     gateway_id text CHECK (char_length(gateway_id) <= 255),
     failure_reason text COLLATE "C" CHECK (char_length(failure_reason) BETWEEN 1 AND 64),
     failure_code text CHECK (char_length(failure_code) <= 100),
+    -- What was given back, where a person found that the gateway gave another amount than asked.
+    settled_amount bigint CHECK (settled_amount >= 1),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     finished_at timestamptz,
@@ -121,6 +123,8 @@ CREATE TABLE refunds (
         (finished_at IS NULL) = (status IN ('requested', 'pending'))),
     CONSTRAINT refunds_reason_when_failed CHECK (
         (failure_reason IS NOT NULL) = (status = 'failed')),
+    CONSTRAINT refunds_settled_when_given CHECK (
+        settled_amount IS NULL OR (status = 'succeeded' AND settled_amount <> amount)),
     CONSTRAINT refunds_four_eyes CHECK (NOT (four_eyes AND approved_by = requested_by))
 ) WITH (fillfactor = 80);
 
@@ -147,6 +151,8 @@ CREATE TABLE refund_decisions (
     as_of timestamptz,
     facts jsonb CHECK (jsonb_typeof(facts) = 'object'),
     trace jsonb CHECK (jsonb_typeof(trace) = 'array'),
+    -- What each component gets of the amount; the refunds after it go on from there.
+    breakdown jsonb CHECK (jsonb_typeof(breakdown) = 'array'),
     decided_at timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, refund_id, sequence),
     FOREIGN KEY (merchant_id, refund_id) REFERENCES refunds,
@@ -156,6 +162,52 @@ CREATE TABLE refund_decisions (
 
 CREATE TRIGGER refund_decisions_are_history BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_decisions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_history();
+
+-- ---------------------------------------------------------------------- what the gateway tells
+
+-- Refunds of which the gateway tells by itself: stored first, then worked on until it is clear what
+-- each of them is.
+CREATE TABLE refund_notices (
+    merchant_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    -- The gateway's own id of the refund.
+    gateway_id text COLLATE "C" NOT NULL CHECK (char_length(gateway_id) BETWEEN 1 AND 255),
+    -- As the gateway told it, sense or nonsense.
+    amount bigint NOT NULL,
+    currency text COLLATE "C" NOT NULL CHECK (char_length(currency) BETWEEN 1 AND 10),
+    told_at timestamptz NOT NULL,
+    -- booked: as a refund made there. ours: it is one that was asked for here. dismissed: a person
+    -- said that it is none.
+    status text COLLATE "C" NOT NULL CHECK (status IN ('open', 'booked', 'ours', 'dismissed')),
+    -- What it became.
+    refund_id uuid,
+    -- Why it was left open when it was last looked at; null: nobody has looked.
+    waits_for text COLLATE "C" CHECK (waits_for IN ('answer', 'person', 'room')),
+    -- When somebody was told that it is open; that is done once.
+    alarmed_at timestamptz,
+    tries integer NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    next_try_at timestamptz,
+    dismissed_by text CHECK (char_length(dismissed_by) BETWEEN 1 AND 200),
+    dismissed_because text CHECK (char_length(dismissed_because) BETWEEN 1 AND 500),
+    dismissed_at timestamptz,
+    PRIMARY KEY (merchant_id, payment_id, gateway_id),
+    FOREIGN KEY (merchant_id, payment_id) REFERENCES payments,
+    FOREIGN KEY (merchant_id, refund_id) REFERENCES refunds,
+    CONSTRAINT refund_notices_became CHECK (
+        (refund_id IS NOT NULL) = (status IN ('booked', 'ours'))),
+    CONSTRAINT refund_notices_watched_while_open CHECK (
+        (next_try_at IS NOT NULL) = (status = 'open')),
+    CONSTRAINT refund_notices_dismissed_whole CHECK (
+        num_nulls(dismissed_by, dismissed_because, dismissed_at)
+            = CASE status WHEN 'dismissed' THEN 0 ELSE 3 END)
+) WITH (fillfactor = 80);
+
+-- What the worker reads: only what is still open is in it.
+CREATE INDEX refund_notices_due ON refund_notices (next_try_at, merchant_id)
+    WHERE status = 'open';
+-- What every reading of a payment looks into, nearly always in vain.
+CREATE INDEX refund_notices_open ON refund_notices (payment_id, merchant_id)
+    WHERE status = 'open';
 
 -- ---------------------------------------------------------------------- what it moves
 
@@ -183,8 +235,14 @@ ALTER TABLE payment_idempotency
 GRANT SELECT ON refund_transitions TO paykeel_app;
 GRANT SELECT, INSERT ON refunds, refund_decisions TO paykeel_app;
 GRANT UPDATE (
-    status, approved_by, gateway_id, failure_reason, failure_code, updated_at, finished_at)
+    status, approved_by, gateway_id, failure_reason, failure_code, settled_amount, updated_at,
+    finished_at)
     ON refunds TO paykeel_app;
+GRANT SELECT, INSERT ON refund_notices TO paykeel_app;
+GRANT UPDATE (
+    status, refund_id, waits_for, alarmed_at, tries, next_try_at, dismissed_by, dismissed_because,
+    dismissed_at)
+    ON refund_notices TO paykeel_app;
 GRANT UPDATE (amount_refund_reserved, amount_disputed) ON payments TO paykeel_app;
 GRANT UPDATE (status, withdrawn_at, withdrawn_by, withdrawn_because) ON refund_policies
     TO paykeel_app;
