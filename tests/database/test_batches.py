@@ -12,18 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from paykeel import Paykeel
 from paykeel.errors import DatabaseUnavailable, PaykeelError
 from paykeel.idempotency import fingerprint
 from paykeel.payments.judged import Gate
 from paykeel.payments.purchase import Asked, _candidate
-from tests.conftest import order
+from tests.conftest import order, settings_for
 from tests.database.helpers import audited, buy, opened, placeholder_of, reserve
 from tests.database.terms import accept_terms, require_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paykeel import Paykeel, PurchaseRequest
+    from paykeel import PurchaseRequest
+    from paykeel.fraud.facts import Facts
     from paykeel.merchants import Merchant
     from paykeel.payments.judged import Candidate
     from tests.servers import Urls
@@ -70,6 +72,28 @@ async def test_a_bad_row_fails_alone(
     assert await admin.fetchval("SELECT count(*) FROM payments") == 29
     assert await admin.fetchval("SELECT count(*) FROM payment_attempts") == 29
     assert await admin.fetchval("SELECT sum(count) FROM payment_metrics") == 29
+
+
+async def test_while_rules_are_off_nobody_makes_the_keys_that_they_count_under(
+    paykeel: Paykeel, merchant: Merchant, urls: Urls
+) -> None:
+    asked: list[str] = []
+
+    def noting(made: Candidate) -> Candidate:
+        def facts() -> Facts:
+            asked.append(made.payment.idempotency_key)
+            return made.facts()
+
+        return replace(made, facts=facts)
+
+    off = noting(candidate(paykeel, merchant, "off"))
+    assert (await paykeel.payments._resources.opener.open(off)).opened
+    assert asked == []
+    settings_on = settings_for(urls, fraud_default_ruleset="default")
+    async with Paykeel.open(settings_on) as judging:
+        on = noting(candidate(judging, merchant, "on"))
+        assert (await judging.payments._resources.opener.open(on)).opened
+    assert asked == ["on"]
 
 
 async def test_many_purchases_share_few_commits(

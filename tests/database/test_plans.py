@@ -119,9 +119,10 @@ async def opening(
         asked = Asked(request, f"new-{number}", fingerprint("POST", "/v1/purchases", {}))
         gateway = paykeel.gateways.for_mode("test")
         candidate = _candidate(resources, merchant, asked, gateway, at, gate)
+        facts = candidate.facts()
         if keys is not None:
-            candidate = replace(candidate, facts=replace(candidate.facts, keys=keys))
-        judged.append(conclude(candidate, decision))
+            facts = replace(facts, keys=keys)
+        judged.append(replace(conclude(candidate, decision), facts=facts))
     key = (merchant.merchant_id, "placeholder")
     return resources.opener._values(key, 0, judged, bench, Sight(at))
 

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from paykeel.payments.moves import Move, apply
+from paykeel.payments.moves import Move, apply, storable
 from paykeel.payments.states import TERMINAL, Status
 from tests.unit.payments import AMOUNT, OPENED_AT, STEP, payment
 
@@ -92,3 +93,21 @@ def test_amounts_add_up() -> None:
     assert after.amount_captured == AMOUNT
     assert sum(event.captured_delta for event in after.timeline) == AMOUNT
     assert [event.sequence for event in after.timeline] == [4, 5, 6]
+
+
+def test_what_fits_is_left_as_it_is_and_what_does_not_is_cut() -> None:
+    move = Move(
+        to_status=Status.FAILED,
+        event_type="payment.failed",
+        amount=AMOUNT,
+        code="05",
+        gateway_id="g_1",
+        attempt_outcome="declined",
+    )
+    assert storable(move) is move
+    long: dict[str, Any] = {"code": 100, "gateway_id": 255, "attempt_outcome": 200}
+    for name, most in long.items():
+        words: dict[str, Any] = {name: "x" * 300}
+        assert storable(replace(move, **words)) == replace(move, **{name: "x" * most})
+    assert storable(replace(move, code="a\x00b")) == replace(move, code="ab")
+    assert storable(replace(move, gateway_id="")) == replace(move, gateway_id=None)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 SCOPE_KEY = "paykeel.call"
+#: In the scope when all of the body was there before the request was served.
+BODY_CAME = "paykeel.body_came"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,99}")
 #: Ids of letters alone: nothing in them can be taken for a card number.

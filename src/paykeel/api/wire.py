@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from paykeel.api.call import BODY_CAME
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -52,6 +54,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_open = False
         self._unwatch()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Tell the edge that nothing has to be waited for; often all comes in one piece."""
+        super().on_message_complete()
+        self.scope[BODY_CAME] = True  # type: ignore[literal-required]
 
     def data_received(self, data: bytes) -> None:
         """Count what comes for a head that is not complete yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,6 +27,8 @@ def in_order(value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+# A payment's document has the same few instants over and over.
+@lru_cache(maxsize=256)
 def instant(value: datetime) -> str:
     """Write an instant as RFC 3339 in UTC, always with microseconds.
 

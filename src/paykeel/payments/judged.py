@@ -11,7 +11,7 @@ from paykeel.payments.model import Event, Payment
 from paykeel.payments.states import NEW, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from paykeel.fraud.facts import Facts
@@ -42,7 +42,10 @@ class Candidate:
     payment: Payment
     fingerprint: bytes
     gateway_reference: bytes
-    facts: Facts
+    #: In minor units of the merchant's reference currency; ``None``: there is no rate.
+    amount_ref: int | None
+    #: Makes what fraud prevention may know, keys and all, which nobody asks for while it is off.
+    facts: Callable[[], Facts]
     gate: Gate
     #: How many people must approve it, if it is held.
     approvals_needed: int = 1
@@ -73,6 +76,8 @@ class Judged:
     #: Of a blocked purchase: stored at once.
     answer: Answer | None = None
     attempt_data: Mapping[str, Any] = field(default_factory=dict)
+    #: By which it was judged, and under whose keys it counts; ``None``: it was not, and does not.
+    facts: Facts | None = None
 
 
 def conclude(candidate: Candidate, decision: Decision) -> Judged:

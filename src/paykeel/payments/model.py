@@ -134,8 +134,7 @@ class PurchaseRequest:
     @property
     def terms_scope(self) -> TermsScope:
         """What decides which terms are for this purchase."""
-        where, channel = self.jurisdiction or ANY, self.channel or ANY
-        return TermsScope(self.buyer_role, where, self.kind, channel)
+        return TermsScope(self.buyer_role, self.jurisdiction or ANY, self.kind, self.channel or ANY)
 
     @property
     def money(self) -> Money:
@@ -158,15 +157,13 @@ class PurchaseRequest:
         for name in ("amount", "currency", "buyer", "payment_method"):
             if document.get(name) is None:
                 raise InvalidField(name, "field_required", "This field is required.")
-        buyer = document["buyer"]
-        if not isinstance(buyer, dict):
+        if not isinstance(buyer := document["buyer"], dict):
             raise InvalidField("buyer", "object_required", "This must be an object.")
         refuse_unknown(buyer, {"id", "role", "email", "created_at", "jurisdiction"}, "buyer.")
         for name in ("id", "role"):
             if buyer.get(name) is None:
                 raise InvalidField(f"buyer.{name}", "field_required", "This field is required.")
-        metadata, method = document.get("metadata"), document.get("capture_method")
-        kind = document.get("kind")
+        metadata, method, kind = map(document.get, ("metadata", "capture_method", "kind"))
         tells = not _BUYER_SIGNALS.isdisjoint(buyer) or not _SIGNALLING.isdisjoint(document)
         return cls(
             amount=document["amount"],
@@ -192,8 +189,7 @@ class PurchaseRequest:
 
         What came later stands in it only if given: a request's fingerprint stays what it was.
         """
-        told = self.signals is not NO_SIGNALS
-        about_buyer, others = self.signals.documents() if told else ({}, {})
+        about_buyer, others = ({}, {}) if self.signals is NO_SIGNALS else self.signals.documents()
         if self.kind != KIND:
             others["kind"] = self.kind
         for name in ("quote", "channel", "payment_method_type"):

@@ -125,22 +125,23 @@ def storable(decision: Decision) -> Decision:
     A definite answer must never be lost because of how it was put.
     """
     outcome = plain(decision.attempt_outcome if isinstance(decision, Move) else decision.outcome)
+    outcome = outcome[:OUTCOME_CHARACTERS_MAX]
     if not isinstance(decision, Move):
-        return replace(decision, outcome=outcome[:OUTCOME_CHARACTERS_MAX])
+        return replace(decision, outcome=outcome)
     code = _cut(decision.code, FAILURE_CODE_CHARACTERS_MAX)
     gateway_id = _cut(decision.gateway_id, GATEWAY_ID_CHARACTERS_MAX)
-    data = dict(decision.data)
+    data = decision.data
     if decision.refund_status is not None:
         # The refund's row changes with its next end; what the gateway said of this one stays here.
         said = {"gateway_refund": gateway_id, "code": code}
-        data |= {name: text for name, text in said.items() if text is not None}
-    return replace(
-        decision,
-        code=code,
-        gateway_id=gateway_id,
-        data=data,
-        attempt_outcome=outcome[:OUTCOME_CHARACTERS_MAX],
-    )
+        data = {**data, **{name: text for name, text in said.items() if text is not None}}
+    elif (code, gateway_id, outcome) == (
+        decision.code,
+        decision.gateway_id,
+        decision.attempt_outcome,
+    ):
+        return decision  # As nearly always; to make it once more costs more than to look.
+    return replace(decision, code=code, gateway_id=gateway_id, data=data, attempt_outcome=outcome)
 
 
 def apply(payment: Payment, move: Move, actor: str, at: datetime) -> Payment:

@@ -15,7 +15,7 @@ import asyncpg
 from paykeel.clock import new_id
 from paykeel.db.coalescer import Coalescer
 from paykeel.db.pool import fetch_on
-from paykeel.db.sql import load
+from paykeel.db.sql import load, unnested
 from paykeel.errors import VelocityBusy
 from paykeel.fraud.service import UNJUDGED
 from paykeel.fraud.sight import Look, look
@@ -117,27 +117,30 @@ class Opener:
             rows = await self._database.fetch(SQL["open_payments"], **values)
             return self._told(candidates, judged, rows)
         velocities = [compiled.velocities for compiled in bench.rulesets]
-        asked = Look.of(velocities, [candidate.facts for candidate in candidates])
+        facts = [candidate.facts() for candidate in candidates]
+        asked = Look.of(velocities, facts)
         keys = [candidate.payment.idempotency_key for candidate in candidates]
         async with self._database.connection() as connection, connection.transaction():
             sight = await look(connection, key[0], asked, keys, self._limits.lock_ms_max)
-            judged = self._judge(bench, candidates, sight)
+            judged = self._judge(bench, candidates, facts, sight)
             if judged:
                 values = self._values(key, lane, judged, bench, sight)
                 rows = await fetch_on(connection, SQL["open_payments"], values)
         return self._told(candidates, judged, rows)
 
-    def _judge(self, bench: Bench, candidates: Sequence[Candidate], sight: Sight) -> list[Judged]:
+    def _judge(
+        self, bench: Bench, candidates: Sequence[Candidate], known: Sequence[Facts], sight: Sight
+    ) -> list[Judged]:
         """Judge one after another; a repetition is no purchase, and counts for nobody."""
         judged = []
-        for candidate in candidates:
+        for candidate, facts in zip(candidates, known, strict=True):
             key = candidate.payment.idempotency_key
             if key in sight.taken:
                 continue
             sight.taken.add(key)
-            decision = self._fraud.judge(bench, candidate.facts, sight)
-            sight.count(candidate.facts, decision.quarantines)
-            judged.append(conclude(candidate, decision))
+            decision = self._fraud.judge(bench, facts, sight)
+            sight.count(facts, decision.quarantines)
+            judged.append(replace(conclude(candidate, decision), facts=facts))
         return judged
 
     def _told(
@@ -182,8 +185,8 @@ class Opener:
             "ruleset_sha256": bench.active.live_sha256,
             "engine": bench.active.live.engine,
             "judged_at": self._database.now() if sight is None else sight.at,
-            **_payments(judged),
-            **_decisions(judged, counts=sight is not None),
+            **unnested(_payments(judged)),
+            **unnested(_decisions(judged)),
             **gate_arguments(judged),
             **_quarantines(judged),
         }
@@ -235,11 +238,10 @@ def _payments(judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
-def _decisions(judged: Sequence[Judged], *, counts: bool) -> dict[str, Any]:
+def _decisions(judged: Sequence[Judged]) -> dict[str, Any]:
     """Return the arrays about decisions and what is counted, one element for each payment."""
-    keys = [_keys(one.candidate.facts) if counts else ((), ()) for one in judged]
+    keys = [_keys(one.facts) for one in judged]
     decisions = [one.decision for one in judged]
-    facts = [one.candidate.facts for one in judged]
     return {
         "log_ids": [new_id() for _ in judged],
         "decisions": [decision.action for decision in decisions],
@@ -254,15 +256,17 @@ def _decisions(judged: Sequence[Judged], *, counts: bool) -> dict[str, Any]:
             None if decision.model is None else _text(decision.model) for decision in decisions
         ],
         "took_us": [decision.took_us for decision in decisions],
-        "amount_refs": [one.amount_ref for one in facts],
+        "amount_refs": [one.candidate.amount_ref for one in judged],
         "key_kinds": [_array(kinds) for kinds, _ in keys],
         "key_values": [_array(map(str, values)) for _, values in keys],
         "approvals_needed": [one.candidate.approvals_needed for one in judged],
     }
 
 
-def _keys(facts: Facts) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _keys(facts: Facts | None) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return under what a purchase is counted: kinds, and keys."""
+    if facts is None:
+        return (), ()
     later = facts.later_keys
     return (*facts.keys, *("later" for _ in later)), (*facts.keys.values(), *later)
 
@@ -272,8 +276,9 @@ def _quarantines(judged: Sequence[Judged]) -> dict[str, Any]:
     put = [
         (one, quarantine, key)
         for one in judged
+        if one.facts is not None
         for quarantine in one.decision.quarantines
-        for kind, key in one.candidate.facts.every_key()
+        for kind, key in one.facts.every_key()
         if kind == quarantine.key
     ]
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paykeel.clock import new_id
@@ -102,7 +103,7 @@ async def purchase(
         return judged.payment, judged.answer or purchase_answer(judged.payment)
 
     # charge: no connection is held
-    attempt = first_attempt(judged.payment, judged.attempt_data)
+    attempt = first_attempt(judged.payment, candidate.gateway_reference, judged.attempt_data)
     outcome = await charge(resources, gateway, judged.payment, attempt)
     started = resources.timed("gateway", judged.payment, started)
 
@@ -246,7 +247,7 @@ def as_requested(payment: Payment) -> PurchaseRequest:
 
 
 def _facts(
-    resources: Resources, merchant: Merchant, request: PurchaseRequest, at: datetime
+    resources: Resources, merchant_id: UUID, request: PurchaseRequest, amount_ref: int | None
 ) -> Facts:
     """Return what fraud prevention may know."""
     signals = request.signals
@@ -262,10 +263,10 @@ def _facts(
         )
     )
     return Facts(
-        merchant_id=merchant.merchant_id,
+        merchant_id=merchant_id,
         amount=request.amount,
         currency=request.currency,
-        amount_ref=merchant.reference_amount(request.amount, request.currency, at.date()),
+        amount_ref=amount_ref,
         kind=request.kind,
         capture_method=str(request.capture_method),
         buyer_id=request.buyer_id,
@@ -275,8 +276,8 @@ def _facts(
         card_bin=signals.card_bin,
         card_country=signals.card_country,
         ip_country=signals.ip_country,
-        keys=resources.fraud.keys.keys(merchant.merchant_id, values),
-        later_keys=resources.fraud.keys.later_keys(merchant.merchant_id, values),
+        keys=resources.fraud.keys.keys(merchant_id, values),
+        later_keys=resources.fraud.keys.later_keys(merchant_id, values),
     )
 
 
@@ -322,28 +323,29 @@ def _candidate(
         finished_at=None,
         timeline=(first_event(Status.PENDING, request.amount, at),),
     )
-    facts = _facts(resources, merchant, request, at)
+    amount_ref = merchant.reference_amount(request.amount, request.currency, at.date())
     alone_max = resources.settings.fraud_four_eyes_amount_ref
     candidate = Candidate(
         payment=payment,
         fingerprint=asked.fingerprint,
         gateway_reference=gateway_reference(merchant_id, asked.key),
-        facts=facts,
+        amount_ref=amount_ref,
+        facts=partial(_facts, resources, merchant_id, request, amount_ref),
         gate=gate,
         # What it is worth is not known without a rate: two look at it.
-        approvals_needed=1 if (facts.amount_ref or alone_max) < alone_max else 2,
+        approvals_needed=1 if (amount_ref or alone_max) < alone_max else 2,
         can_authenticate=gateway.capabilities.authentication,
     )
     return candidate if gate.policy is None else candidate.at_gate(gate)
 
 
-def first_attempt(payment: Payment, data: Mapping[str, Any]) -> Attempt:
+def first_attempt(payment: Payment, reference: bytes, data: Mapping[str, Any]) -> Attempt:
     """Return the first attempt, as the statement wrote it that opened or approved the payment."""
     return Attempt(
         payment_id=payment.payment_id,
         attempt_no=1,
         operation="charge",
-        reference=gateway_reference(payment.merchant_id, payment.idempotency_key),
+        reference=reference,
         idempotency_key=None,
         amount=payment.amount,
         final=True,

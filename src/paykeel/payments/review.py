@@ -116,7 +116,8 @@ async def approve(
         return payment
 
     # charge: no connection is held
-    attempt = first_attempt(step.after, {})
+    reference = gateway_reference(merchant_id, step.after.idempotency_key)
+    attempt = first_attempt(step.after, reference, {})
     outcome = await charge(resources, gateway, step.after, attempt)
 
     # settle: one statement moves the payment and stores the purchase's answer

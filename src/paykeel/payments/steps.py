@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from paykeel.db.sql import unnested
 from paykeel.metrics.histogram import place_of
 from paykeel.outbox import PURCHASE_COMPLETED, Message
 from paykeel.payments.answers import (
@@ -153,9 +154,7 @@ def settle_arguments(
     """Return the arrays of ``settle_payments``, one element for each step."""
     moves = [step.move for step in steps]
     answers = [(step.after, key, answer) for step in steps for key, answer in step.answers]
-    return {
-        "merchant_id": merchant_id,
-        "slot": slot,
+    columns: dict[str, Sequence[Any]] = {
         "payment_ids": [step.before.payment_id for step in steps],
         "versions": [step.before.version for step in steps],
         "attempt_nos": [step.attempt_no for step in steps],
@@ -202,6 +201,7 @@ def settle_arguments(
         "answer_bodies": [answer.body for _, _, answer in answers],
         "answered_ats": [payment.updated_at for payment, _, _ in answers],
     }
+    return {"merchant_id": merchant_id, "slot": slot, **unnested(columns)}
 
 
 def _metric_arguments(steps: Sequence[Step], *, latency: bool) -> dict[str, Any]:
