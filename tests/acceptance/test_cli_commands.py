@@ -255,7 +255,8 @@ def test_a_doctor_finds_everything_well(shop: Cli) -> None:
     assert found == {
         "database": "ok", "durability": found["durability"], "role": "ok", "clock": "ok",
         "migrations": "ok", "rights": "ok", "gateway, test": "ok", "gateway, live": "warn",
-        "recovery": "ok", "sealing key": "ok", "alerts": "ok",
+        "recovery": "ok", "sealing key": "ok", "alerts": "ok", "metric alerts": "ok",
+        "metrics": "ok",
         # Tests buy without rules.
         "fraud rules": "warn", "fraud rules, Harbour Market": "warn",
     }  # fmt: skip

@@ -125,16 +125,25 @@ staged AS (
 ),
 counted AS (
     INSERT INTO payment_metrics (
-        merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot, count, amount
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot,
+        count, amount, captured, refunded
     )
     SELECT
-        m.merchant_id, date_trunc('minute', :occurred_at), :event_type, m.buyer_role, m.currency,
-        m.gateway, '', :slot::smallint, 1, :amount
+        m.merchant_id, date_trunc('minute', :occurred_at, 'UTC'), :event_type, '', m.buyer_role,
+        m.currency, m.gateway, '', :slot::smallint, 1, :amount, 0, 0
     FROM moved m
-    ON CONFLICT (merchant_id, bucket, event_type, buyer_role, currency, gateway, reason, slot)
+    ON CONFLICT (
+        merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot)
     DO UPDATE SET
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
+),
+late AS (
+    -- The hour was summed up already: a clock went back. It is summed up anew.
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+    FROM moved m
+    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
 )
 SELECT m.version FROM moved m;
 
