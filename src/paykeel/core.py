@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 import asyncpg
@@ -141,11 +142,22 @@ def _sealing(settings: Settings, database: Database) -> SealingService:
     )
 
 
+def _metrics(settings: Settings, database: Database) -> PaymentMetricsService:
+    # What happens waits for the batch before its own, and each of them for a connection.
+    settled_ms = 2 * (settings.pool_wait_ms_max + settings.statement_ms_max)
+    return PaymentMetricsService(
+        database,
+        settled_after=timedelta(milliseconds=settled_ms),
+        flushed_after=timedelta(milliseconds=settled_ms + settings.metrics_flush_ms),
+    )
+
+
 def _rollup(settings: Settings, database: Database) -> Rollup:
     return Rollup(
         database,
         minutes_days=settings.metrics_minutes_days,
         hours_days=settings.metrics_hours_days,
+        statement_ms_max=settings.statement_ms_max,
     )
 
 
@@ -210,7 +222,7 @@ class Core:
         self.terms = TermsService(database, clock, presentation_ms=settings.terms_presentation_ms)
         self.refund_policies = RefundPolicyService(database, clock)
         self.metric_alerts = MetricAlertService(database, watching_of(settings))
-        self.metrics = PaymentMetricsService(database)
+        self.metrics = _metrics(settings, database)
         self.metric_sinks = MetricSinks(database, options_of(settings))
         self.stopwatch = Stopwatch(database, on=settings.metrics_latency)
         self.rollup = _rollup(settings, database)

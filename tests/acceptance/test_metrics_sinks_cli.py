@@ -12,6 +12,7 @@ import pytest
 from paykeel import Paykeel
 from tests.acceptance.cli import Cli, environment
 from tests.conftest import settings_for
+from tests.database.test_metric_sending import put_days
 from tests.metric_sinks import minutes_ago, put_minute
 from tests.unit.metric_sinks.test_emf import read
 
@@ -73,13 +74,31 @@ def test_a_worker_writes_lines_and_says_how_far_it_is(urls: Urls, cli: Cli) -> N
     assert "0 dropped" in findings["metrics, emf"]["found"]
 
 
+def test_more_series_than_the_budget_are_told(urls: Urls, cli: Cli) -> None:
+    async def grow() -> None:
+        async with Paykeel.open(settings_for(urls)) as paykeel:
+            merchant = await paykeel.merchants.create("Harbour Market", "live")
+        owner = await asyncpg.connect(urls.owner)
+        await put_days(owner, merchant.merchant_id, 80)
+        await owner.close()
+
+    found = {one["what"]: one for one in cli("doctor", "--json").json["findings"]}
+    assert found["metrics, series"]["state"] == "ok"
+    asyncio.run(grow())
+    found = {one["what"]: one for one in cli("doctor", "--json").json["findings"]}
+    assert found["metrics, series"]["state"] == "warn"
+    assert "500 are allowed" in found["metrics, series"]["found"]
+    shown = cli("metrics", "cost", "--measured")
+    assert "allows 500 series: they are sent all the same" in shown.out
+
+
 def test_a_sink_that_fails_is_told(urls: Urls, cli: Cli) -> None:
     async def fail() -> None:
         owner = await asyncpg.connect(urls.owner)
         await owner.execute(
             "INSERT INTO metric_sinks (sink, started_at, prepared_to, compared_to, failures, "
-            "last_error, batches_uncertain) "
-            "SELECT 'emf', at, at, at, 3, 'OSError: gone', 2 FROM (SELECT now() AS at) one"
+            "last_on_at, last_error, batches_uncertain) "
+            "SELECT 'emf', at, at, at, 3, at, 'OSError: gone', 2 FROM (SELECT now() AS at) one"
         )
         await owner.close()
 

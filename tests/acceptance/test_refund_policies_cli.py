@@ -97,6 +97,21 @@ def test_the_last_policy_is_withdrawn_on_purpose_alone(cli: Cli, tmp_path: Path)
     assert "WARNING: no refund policy is in force for every purchase" in taken.err
 
 
+def test_a_version_for_fewer_purchases_is_published_on_purpose_alone(
+    cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "flexible.yaml"
+    file.write_text(yaml.safe_dump(policy()), encoding="utf-8")
+    assert cli(*POLICY, "apply", str(file), "--yes").code == 0
+    file.write_text(yaml.safe_dump(policy(scope={"channel": "web"})), encoding="utf-8")
+    planned = cli(*POLICY, "plan", str(file))
+    assert (planned.code, "refused without --leave-none" in planned.out) == (1, True)
+    refused = cli(*POLICY, "apply", str(file), "--yes")
+    assert (refused.code, "refused without --leave-none" in refused.out) == (5, True)
+    done = cli(*POLICY, "apply", str(file), "--yes", "--leave-none")
+    assert (done.code, "Published: flexible 2" in done.out) == (0, True)
+
+
 def test_a_new_key_publishes_no_policy(cli: Cli) -> None:
     scopes = set(cli("keys", "create", "shop", "--json").json["scopes"])
     assert {"refunds:read", "refund-policies:read"} <= scopes

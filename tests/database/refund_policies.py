@@ -34,6 +34,8 @@ async def publish_policy(
     merchant: Merchant,
     document: Mapping[str, Any] | None = None,
     effective_from: datetime | None = None,
+    *,
+    leave_none: bool = False,
     **changes: Any,
 ) -> PolicyVersion:
     """Publish a document, or the one that these changes make."""
@@ -42,5 +44,6 @@ async def publish_policy(
         merchant_id=merchant.merchant_id,
         author=AUTHOR,
         effective_from=effective_from,
+        leave_none=leave_none,
     )
     return done.version

@@ -205,7 +205,6 @@ REFUND_CONSTRAINTS: dict[str, dict[str, Wrong]] = {
             [
                 {"refund_id": REFUND},
                 {"status": "booked", "next_try_at": None},
-                {"status": "ours", "next_try_at": None},
                 {**_DISMISSED, "refund_id": REFUND},
             ]
         ),

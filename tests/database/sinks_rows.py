@@ -17,6 +17,7 @@ SINK_ROWS: dict[str, dict[str, Any]] = {
         "started_at": AT,
         "prepared_to": AT,
         "compared_to": AT,
+        "last_on_at": AT,
     },
     "metric_sink_batches": {
         "sink": "cloudwatch",
@@ -83,6 +84,7 @@ SINK_CONSTRAINTS: dict[str, dict[str, Wrong]] = {
 #: What may change after a row was made.
 SINK_MUTABLE: dict[str, set[str]] = {
     "metric_sinks": {
+        "last_on_at",
         "prepared_to",
         "compared_to",
         "sampled_at",
@@ -91,5 +93,12 @@ SINK_MUTABLE: dict[str, set[str]] = {
         "last_sent_at",
         *_COUNTS,
     },
-    "metric_sink_batches": {"state", "tries", "sending_since", "claimed_until", "sent_at"},
+    "metric_sink_batches": {
+        "state",
+        "tries",
+        "uncertain",
+        "sending_since",
+        "claimed_until",
+        "sent_at",
+    },
 }

@@ -92,9 +92,9 @@ async def test_a_sink_that_lags_is_told_to_those_whose_metrics_it_carries(
         live = await paykeel.merchants.create("Live Lane", mode="live")
         test = await paykeel.merchants.create("Test Track")
         await admin.execute(
-            "INSERT INTO metric_sinks (sink, started_at, prepared_to, compared_to)"
-            " SELECT s, now() - interval '1 hour', now() - interval '20 minutes',"
-            " now() - interval '1 hour' FROM unnest(ARRAY['emf', 'otlp']) s"
+            "INSERT INTO metric_sinks (sink, started_at, prepared_to, compared_to,"
+            " last_on_at) SELECT s, now() - interval '1 hour', now() - interval '20 minutes',"
+            " now() - interval '1 hour', now() FROM unnest(ARRAY['emf', 'otlp']) s"
         )
         await paykeel.metric_alerts.look()
         found = await going_on(paykeel, live)

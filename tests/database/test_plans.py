@@ -66,7 +66,8 @@ ROWS_MAX = 20
 #: What is planned once, perhaps while the tables are empty, and kept.
 KEPT = (
     "open_payments", "settle_payments", "open_operation", "defer_attempt", "close_attempt",
-    "get_payment", "list_events", "get_attempts", "claim_due_attempts", "recovery_lag",
+    "get_payment", "list_events", "get_attempts", "hold_payment", "has_open_notice",
+    "claim_due_attempts", "recovery_lag",
 )  # fmt: skip
 #: Every filter of a list that is not given.
 UNFILTERED = dict.fromkeys(
@@ -174,6 +175,8 @@ async def calls(
         "get_payment": one,
         "list_events": {**one, "after": 0, "up_to": 9, "rows_max": 100},
         "get_attempts": one,
+        "hold_payment": one,
+        "has_open_notice": one,
         "claim_due_attempts": {"completion_hook": None, "rows_max": 50, "lease_ms": 1_000},
         "list_stuck": {**whose, "tries_min": 1, "rows_max": 100},
         "recovery_lag": {},

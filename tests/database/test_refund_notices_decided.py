@@ -130,6 +130,41 @@ PLANTED = {
 }
 
 
+#: What is planted of one that a person dismissed.
+DISMISSED = {
+    "who": "UPDATE refund_notices SET dismissed_by = 'operator:Mallory'",
+    "why": "UPDATE refund_notices SET dismissed_because = 'nothing'",
+    "when": "UPDATE refund_notices SET dismissed_at = dismissed_at + interval '1 second'",
+    "how much": "UPDATE refund_notices SET amount = 1",
+    "of what": "UPDATE refund_notices SET currency = 'USD'",
+    "that it was told": "DELETE FROM refund_notices",
+    "that it was dismissed": (
+        "UPDATE refund_notices SET status = 'open', next_try_at = now(), dismissed_by = NULL,"
+        " dismissed_because = NULL, dismissed_at = NULL"
+    ),
+    "that nobody said so": (
+        "INSERT INTO refund_notices (merchant_id, payment_id, gateway_id, amount, currency,"
+        " told_at, status, dismissed_by, dismissed_because, dismissed_at)"
+        " SELECT merchant_id, payment_id, 're_2', 5, 'EUR', now(), 'dismissed', 'operator:Mallory',"
+        " 'nothing', now() FROM payments"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DISMISSED)
+async def test_the_audit_compares_what_was_dismissed_with_its_event(
+    paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection, what: str
+) -> None:
+    payment = await buy(paykeel, merchant)
+    await tell(paykeel, payment, amount=AMOUNT + 1)
+    await dismiss(paykeel, payment)
+    await audited(paykeel)
+    await admin.execute("SET session_replication_role = replica")
+    await admin.execute(DISMISSED[what])
+    (found,) = (await paykeel.auditor.audit()).differences
+    assert (found.kind, found.payment_id) == ("refund_notices", payment.payment_id)
+
+
 @pytest.mark.parametrize("what", PLANTED)
 async def test_the_audit_names_what_became_of_a_notice_and_cannot_be(
     urls: Urls, admin: asyncpg.Connection, what: str

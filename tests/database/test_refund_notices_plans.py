@@ -57,7 +57,6 @@ def calls(paykeel: Paykeel, merchant: Merchant) -> dict[str, tuple[str, dict[str
     found: dict[str, dict[str, Any]] = {
         "store_notice": {**one, "amount": 10, "currency": "EUR", "again_ms": 1_000},
         "get_notice": one,
-        "has_open_notice": {**whose, "payment_id": bulk_id(OPEN)},
         "beside_notice": {**one, "amount": 10},
         "notice_is_ours": {**one, "refund_id": bulk_id(OPEN)},
         "leave_notice": {**one, "waits_for": "room"},

@@ -207,7 +207,7 @@ async def test_a_withdrawal_that_would_bring_back_a_tie_is_refused(
 ) -> None:
     service, whose = paykeel.refund_policies, of(merchant)
     await publish_policy(paykeel, merchant, scope={"jurisdiction": "DE"})
-    await publish_policy(paykeel, merchant, scope={"jurisdiction": "FR"})
+    await publish_policy(paykeel, merchant, scope={"jurisdiction": "FR"}, leave_none=True)
     await publish_policy(paykeel, merchant, key="firm", scope={"jurisdiction": "DE"})
     because: dict[str, Any] = {
         **whose, "author": "Ben", "because": "A slip.", "leave_none": True,
@@ -246,16 +246,50 @@ async def test_leaving_purchases_without_a_policy_is_said_on_purpose(
     await publish_policy(paykeel, merchant, **german, hours=48)
     for version in (1, 2):
         await service.withdraw("german", version, **because)
-    await publish_policy(paykeel, merchant, scope={"channel": "web"})
+    await publish_policy(paykeel, merchant, scope={"channel": "web"}, leave_none=True)
     # The version before it is for everybody again; the other way round some are left out.
     await service.withdraw("flexible", 3, **because)
-    narrow = await publish_policy(paykeel, merchant, scope={"channel": "web"})
+    narrow = await publish_policy(paykeel, merchant, scope={"channel": "web"}, leave_none=True)
     await publish_policy(paykeel, merchant)
     await service.withdraw("flexible", 1, **because)
     last = narrow.policy_version + 1
     assert await refused_to_withdraw("flexible", last) == only
     taken = await service.withdraw("flexible", last, **because, leave_none=True)
     assert taken.status == "withdrawn"
+
+
+async def test_a_version_for_fewer_purchases_leaves_none_without_a_policy_by_mistake(
+    paykeel: Paykeel, merchant: Merchant
+) -> None:
+    service, whose = paykeel.refund_policies, of(merchant)
+    only = "refund_policy_leaves_none"
+    german: dict[str, Any] = {"scope": {"jurisdiction": "DE"}}
+    bavarian: dict[str, Any] = {"scope": {"jurisdiction": "DE-BY"}}
+    await publish_policy(paykeel, merchant, **german)
+    assert await refused(paykeel, merchant, **bavarian) == only
+    begins = paykeel.database.now() + LATER
+    assert await refused(paykeel, merchant, **bavarian, effective_from=begins) == only
+    planned = await service.plan(policy(**bavarian), **whose)
+    assert (planned.leaves_none, planned.is_publishable) == (True, False)
+    # For more purchases, for the same ones, or where another policy is for the others: no harm.
+    await publish_policy(paykeel, merchant, hours=48, **german)
+    await publish_policy(paykeel, merchant, key="every")
+    planned = await service.plan(policy(**bavarian), **whose)
+    assert (planned.leaves_none, planned.is_publishable) == (False, True)
+    # That other policy is going to be for fewer purchases: only as long as this one is for them.
+    web = {"channel": "web", "payment_method": "card", "buyer_role": "agent"}
+    fewer: dict[str, Any] = {"key": "every", "scope": web}
+    assert await refused(paykeel, merchant, **fewer, effective_from=begins) == only
+    await publish_policy(paykeel, merchant, **fewer, effective_from=begins, leave_none=True)
+    assert await refused(paykeel, merchant, **bavarian) == only
+    after = begins + LATER
+    assert await refused(paykeel, merchant, **bavarian, effective_from=after) == only
+    await service.withdraw("flexible", 2, **whose, author="Ben", because="A slip.")
+    with pytest.raises(Refused) as caught:
+        await service.withdraw("flexible", 1, **whose, author="Ben", because="A slip.")
+    assert caught.value.code == only
+    done = await publish_policy(paykeel, merchant, **bavarian, leave_none=True)
+    assert done.scope == PolicyScope(jurisdiction="DE-BY")
 
 
 async def test_policies_are_one_merchants(paykeel: Paykeel, merchant: Merchant) -> None:

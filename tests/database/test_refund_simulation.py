@@ -10,9 +10,12 @@ import pytest
 
 from paykeel.errors import NotFound
 from paykeel.fraud.backtest import Period
+from paykeel.gateways.port import Succeeded, Unknown
+from paykeel.money import Money
 from paykeel.refunds.parsing import policy_of
 from paykeel.refunds.simulation import PAGE_ROWS, simulate
-from tests.database.helpers import buy
+from tests.database.helpers import buy, recover
+from tests.database.noticing import dark
 from tests.database.refunding import (
     AMOUNT,
     OTHER_EYES,
@@ -25,8 +28,9 @@ from tests.database.refunding import (
 if TYPE_CHECKING:
     import asyncpg
 
-    from paykeel import Paykeel
+    from paykeel import Paykeel, Payment
     from paykeel.merchants import Merchant
+    from tests.servers import Urls
 
 NEVER = {"approval": {"when": "never"}}
 
@@ -229,3 +233,61 @@ async def test_a_period_has_its_ends_and_a_merchant_is_needed(
             merchant_id=uuid4(),
             period=Period(since=made.created_at, until=made.created_at + tick),
         )
+
+
+async def test_the_policy_that_held_gives_what_was_given(
+    urls: Urls, admin: asyncpg.Connection
+) -> None:
+    """Partial refunds, another amount than was asked for, disputes, and what was made there."""
+    async with dark(urls) as (paykeel, _, gateway):
+        merchant = await paykeel.merchants.create("Mill Market")
+        held = {**NEVER, "otherwise": {"percent_bps": 5_000}}
+        await publish_policy(paykeel, merchant, **held)
+        service = refunds_of(paykeel)
+        told: dict[str, Any] = {"merchant_id": merchant.merchant_id, "operator": OTHER_EYES}
+
+        async def bought(key: str, *refunded: int | None) -> Payment:
+            gateway.will("charge", Succeeded(Money(AMOUNT, "EUR")))
+            gateway.will("refund", *(
+                Unknown("silent") if amount is None else Succeeded(Money(amount, "EUR"))
+                for amount in refunded
+            ))  # fmt: skip
+            return await buy(paykeel, merchant, key)
+
+        async def settled(payment: Payment, amount: int) -> None:
+            await recover(paykeel, admin)
+            await paykeel.payments.resolve(
+                payment.payment_id, **told, decision="succeeded", evidence="Seen", amount=amount
+            )
+
+        # A dispute is lost, another is open, and one was lost and won on appeal.
+        lost = await bought("o-1", 25)
+        for name, amount, endings in (("a", 600, "lost"), ("b", 50, "lost won"), ("c", 30, "")):
+            await service.open_dispute(lost.payment_id, **told, dispute_id=name, amount=amount)
+            for ending in endings.split():
+                await service.close_dispute(lost.payment_id, **told, dispute_id=name, ending=ending)
+        assert (await refund(paykeel, lost, "r-1", None)).amount == 25
+        # Less went back than was asked for, before the rest and after it.
+        less = await bought("o-2", None, 525)
+        await refund(paykeel, less, "r-2", None)
+        await settled(less, 100)
+        assert (await refund(paykeel, less, "r-3", None)).amount == 525
+        meanwhile = await bought("o-3", None, 225)
+        await refund(paykeel, meanwhile, "r-4", 400)
+        assert (await refund(paykeel, meanwhile, "r-5", None)).amount == 225
+        await settled(meanwhile, 40)
+        # More than was asked for; and something that was made at the gateway itself.
+        more = await bought("o-4", None, 25)
+        await service.take_notice(outside_notice(more, amount=100))
+        await refund(paykeel, more, "r-6", 400)
+        await settled(more, 500)
+        assert (await refund(paykeel, more, "r-7", None)).amount == 25
+
+        same = await tried(paykeel, merchant, 5_000)
+        assert sums(same) == (7, 25 + 100 + 525 + 40 + 225 + 500 + 25, sums(same)[1])
+        assert (same["changed"], same["examples"]) == (0, [])
+        nothing = await tried(paykeel, merchant, 0)
+        assert sums(nothing) == (7, sums(same)[1], 0)
+        for percent_bps in (2_500, 7_500, 10_000):
+            report = await tried(paykeel, merchant, percent_bps)
+            assert 0 < sums(report)[2] <= 4 * AMOUNT

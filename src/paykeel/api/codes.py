@@ -114,6 +114,7 @@ _CONFLICTS = _all(
         "refund_needs_another_person": "Somebody else than who asked has to approve the refund",
         "refund_notice_open": "The gateway tells of a refund of the payment that is not booked",
         "refund_notice_decided": "The notice waits for nobody",
+        "refund_notice_too_early": "The payment that the notice is about has no end yet",
         "refund_notice_unclear": "It is not clear which refund the notice is about",
         "refund_notice_no_room": "With the notice more would be out than was captured",
         "payment_disputed": "What is left of the payment is disputed",

@@ -88,7 +88,7 @@ class MetricsReference(MetricsMoney):
     """All of it in the reference currency, and what has no rate."""
 
     not_converted: list[dict[str, Any]]
-    not_converted_before: list[dict[str, Any]]
+    not_converted_before: list[dict[str, Any]] | None
 
 
 class MetricsDurations(Answer):
@@ -111,12 +111,19 @@ class MetricsReason(Answer):
     mender: Literal["buyer", "issuer", "merchant", "gateway"] | None
     retry_can_help: bool | None
     amounts: list[MetricsAmount]
-    before: MetricsChange
+    before: MetricsChange | None
 
 
 class _MetricsAnswer(Answer):
     period: MetricsSpan
-    comparison: MetricsSpan
+    comparison: Annotated[
+        MetricsSpan | None,
+        Field(description="Null when nothing can be compared; every `before` is null then, too."),
+    ]
+    comparison_missing: Annotated[
+        Literal["before_first_instant", "metrics_resolution_gone"] | None,
+        Field(description="Why there is no comparison."),
+    ]
     time_zone: str
     as_of: Annotated[
         Instant, Field(description="Everything that happened before is surely counted.")

@@ -13,14 +13,22 @@ from paykeel.api.call import call_of
 from paykeel.api.payments import authenticate
 from paykeel.errors import NotFound
 from paykeel.merchants.keys import Scope
-from paykeel.metrics.sinks.prometheus import CONTENT_TYPE, read_now, read_totals, render
+from paykeel.metrics.sinks.prometheus import (
+    CONTENT_TYPE,
+    read_merchants,
+    read_now,
+    read_totals,
+    render,
+    render_omitted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paykeel.core import Core
 
-#: More merchants than these are not told of in one answer; a key of each shows its own.
+#: More merchants than these are not told of in one answer, which says how many it left out; a key
+#: of each shows its own.
 MERCHANTS_MAX = 1_000
 
 
@@ -52,14 +60,13 @@ class PrometheusRoutes:
             raise NotFound("Prometheus is not among PAYKEEL_METRICS_SINKS.")
         _, _, secret = (call.authorization or "").partition(" ")
         if sinks.may_read_all(secret.strip(" ")):
-            listed = await core.merchants.list(rows_max=MERCHANTS_MAX)
-            modes = {one.merchant_id: one.mode for one in listed}
-            wanted = {key: mode for key, mode in modes.items() if mode in options.plan.modes}
+            wanted, omitted = await read_merchants(core.database, options.plan.modes, MERCHANTS_MAX)
             datums = await read_totals(core.database, wanted, options.plan.sets)
             datums += await read_now(core.database, options.plan.modes, options.plan.lag)
+            text = render(datums) + render_omitted(omitted)
         else:
             merchant_id = await authenticate(core, call, Scope.METRICS_READ)
             merchant = await core.merchants.get(merchant_id)
             modes = {merchant_id: merchant.mode}
-            datums = await read_totals(core.database, modes, options.plan.sets)
-        return Response(render(datums), 200, None, CONTENT_TYPE)
+            text = render(await read_totals(core.database, modes, options.plan.sets))
+        return Response(text, 200, None, CONTENT_TYPE)

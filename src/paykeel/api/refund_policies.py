@@ -73,7 +73,9 @@ class RefundPolicyRoutes:
         """Publish a document as the next version of its key, for good."""
         core = self._core_of()
         merchant_id, fields = await self._read(
-            request, Scope.REFUND_POLICIES_WRITE, {"author", "document", "effective_from"}
+            request,
+            Scope.REFUND_POLICIES_WRITE,
+            {"author", "document", "effective_from", "leave_none"},
         )
         author = fields.needed_text("author")
         done = await core.refund_policies.publish(
@@ -81,6 +83,7 @@ class RefundPolicyRoutes:
             merchant_id=merchant_id,
             author=author,
             effective_from=fields.instant("effective_from"),
+            leave_none=fields.flag("leave_none") or False,
         )
         return json_answer(done.version.document(), 201 if done.is_new else 200)
 

@@ -21,12 +21,19 @@ EffectiveFrom = Annotated[
 Number = Annotated[int, Field(ge=1, description="Counts from 1 for each key.")]
 
 
+LeaveNone = Annotated[
+    bool | None,
+    Field(description="Although purchases are left without a policy then: on purpose."),
+]
+
+
 class RefundPolicyPublication(Request):
     """A document that is to be the next version of its key."""
 
     author: Person
     document: PolicyDocument
     effective_from: EffectiveFrom = None
+    leave_none: LeaveNone = None
 
 
 class RefundPolicyPlanRequest(Request):
@@ -42,10 +49,7 @@ class RefundPolicyWithdrawal(Request):
 
     author: Person
     because: Annotated[str, Field(min_length=1, max_length=500)]
-    leave_none: Annotated[
-        bool | None,
-        Field(description="Although purchases are left without a policy then: on purpose."),
-    ] = None
+    leave_none: LeaveNone = None
 
 
 class RefundPolicyScope(Answer):
@@ -106,6 +110,9 @@ class RefundPolicyPlan(Answer):
     ties: Annotated[
         list[dict[str, Any]],
         Field(description="Policies as specific for the same purchases: it would be refused."),
+    ]
+    leaves_none: Annotated[
+        bool, Field(description="Purchases are left without a policy: likewise, unless meant.")
     ]
     mistakes: Annotated[
         list[dict[str, Any]], Field(description="Code, path and message of each: likewise.")

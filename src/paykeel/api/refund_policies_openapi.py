@@ -53,6 +53,7 @@ _PLANNED: Document = {
     "sentences_before": [],
     "sentences_after": _SAID,
     "ties": [],
+    "leaves_none": False,
     "mistakes": [],
 }
 _CURSOR = "^[a-z][a-z0-9_-]{0,59}\\.[1-9][0-9]{0,8}$"

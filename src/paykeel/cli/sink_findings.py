@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from paykeel.core import Core
 from paykeel.errors import Misconfigured, PaykeelError
-from paykeel.metrics.sinks.dimensions import write_sets
+from paykeel.metrics.sinks.dimensions import estimate, write_sets
 from paykeel.metrics.sinks.opening import open_sink
+from paykeel.metrics.sinks.states import MEASURED_DAYS, measured_sizes
 
 if TYPE_CHECKING:
+    from paykeel.metrics.sinks.dimensions import Sizes
     from paykeel.metrics.sinks.opening import Options
     from paykeel.metrics.sinks.states import SinkState
     from paykeel.settings import Settings
@@ -26,13 +28,24 @@ async def look_at_sinks(settings: Settings) -> list[Seen]:
         async with Core.open(settings) as core:
             options = core.metric_sinks.options
             states = {state.sink: state for state in await core.metric_sinks.states()}
+            sizes = await measured_sizes(core.database, options.plan.modes)
     except PaykeelError as error:
         return [("metrics", False, error.message, "See docs/how-to/cloudwatch.md.")]
     found: list[Seen] = [await _opened(name, options, states.get(name)) for name in options.fed]
     if options.prometheus:
         opens = "a token or an API key" if options.prometheus_token else "an API key"
         found.append(("metrics, prometheus", True, f"/metrics is served; {opens} opens it", ""))
+    if found:
+        found.append(_budget(options, sizes))
     return found or [("metrics", True, "no sink is on; the figures are in the database", "")]
+
+
+def _budget(options: Options, sizes: Sizes) -> Seen:
+    """Compare what the last days had, and not what is assumed at the start, with the budget."""
+    series, limit = sum(estimate(options.plan.sets, sizes).values()), options.plan.series_max
+    seen = f"up to {series} series of the last {MEASURED_DAYS} days' values, {limit} are allowed"
+    advice = "All are sent, and cost. Ask for less in PAYKEEL_METRICS_DIMENSIONS, or allow more."
+    return ("metrics, series", series <= limit, seen, advice if series > limit else "")
 
 
 async def _opened(name: str, options: Options, state: SinkState | None) -> Seen:

@@ -99,13 +99,19 @@ class Database:
         except LOST as error:
             raise DatabaseUnavailable(f"The database does not answer: {error}") from error
         database = cls(pool, wait_ms_max)
-        async with database.connection() as connection:
-            database.observe(await connection.fetchval(_DATABASE_NOW))
+        await database.read_clock()
         return database
 
     def observe(self, database_now: datetime) -> None:
         """Take note of what the database's clock says now."""
         self._clock_base = (database_now, time.monotonic())
+
+    async def read_clock(self) -> datetime:
+        """Ask the database for the present instant, and take note of it."""
+        async with self.connection() as connection:
+            now: datetime = await connection.fetchval(_DATABASE_NOW)
+        self.observe(now)
+        return now
 
     def now(self) -> datetime:
         """Return the present instant by the database's clock, never earlier than the time before.

@@ -464,6 +464,7 @@ CREATE TABLE public.metric_sink_batches (
     datum_count integer NOT NULL,
     probe jsonb NOT NULL,
     tries integer DEFAULT 0 NOT NULL,
+    uncertain boolean DEFAULT false NOT NULL,
     sending_since timestamp with time zone,
     claimed_until timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
@@ -491,6 +492,7 @@ WITH (fillfactor='70');
 CREATE TABLE public.metric_sinks (
     sink text NOT NULL COLLATE pg_catalog."C",
     started_at timestamp with time zone NOT NULL,
+    last_on_at timestamp with time zone NOT NULL,
     prepared_to timestamp with time zone NOT NULL,
     compared_to timestamp with time zone NOT NULL,
     sampled_at timestamp with time zone,
@@ -1120,8 +1122,11 @@ CREATE TABLE public.refund_notices (
     dismissed_by text,
     dismissed_because text,
     dismissed_at timestamp with time zone,
-    CONSTRAINT refund_notices_became CHECK (((refund_id IS NOT NULL) = (status = ANY
-        (ARRAY['booked'::text, 'ours'::text])))),
+    CONSTRAINT refund_notices_became CHECK (
+CASE
+    WHEN (refund_id IS NULL) THEN (status <> 'booked'::text)
+    ELSE (status = ANY (ARRAY['booked'::text, 'ours'::text]))
+END),
     CONSTRAINT refund_notices_currency_check CHECK (((char_length(currency) >= 1) AND
         (char_length(currency) <= 10))),
     CONSTRAINT refund_notices_dismissed_because_check CHECK (((char_length(dismissed_because) >= 1)
@@ -2633,10 +2638,12 @@ GRANT UPDATE(resolved_at) ON TABLE public.metric_alerts TO paykeel_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT UPDATE(state) ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT UPDATE(tries) ON TABLE public.metric_sink_batches TO paykeel_app;
+GRANT UPDATE(uncertain) ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT UPDATE(sending_since) ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT UPDATE(claimed_until) ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT UPDATE(sent_at) ON TABLE public.metric_sink_batches TO paykeel_app;
 GRANT SELECT,INSERT ON TABLE public.metric_sinks TO paykeel_app;
+GRANT UPDATE(last_on_at) ON TABLE public.metric_sinks TO paykeel_app;
 GRANT UPDATE(prepared_to) ON TABLE public.metric_sinks TO paykeel_app;
 GRANT UPDATE(compared_to) ON TABLE public.metric_sinks TO paykeel_app;
 GRANT UPDATE(sampled_at) ON TABLE public.metric_sinks TO paykeel_app;

@@ -37,6 +37,27 @@ SERIES_MAX = 10
 Document = dict[str, Any]
 
 
+def told(question: Question, document: Document) -> Document:
+    """Return an answer, with nulls for all that would be of the period before, if none is told."""
+    if question.comparison is not None:
+        return document
+    return {name: _alone(name, value) for name, value in document.items()}
+
+
+def _alone(name: str, value: Any) -> Any:
+    match value:
+        case _ if name in {"before", "not_converted_before"}:
+            return None
+        case {"growth_bp": _} if name == "change":
+            return None
+        case dict():
+            return {key: _alone(key, part) for key, part in value.items()}
+        case list():
+            return [_alone("", part) for part in value]
+        case _:
+            return value
+
+
 def pending_of(rows: Sequence[Counted]) -> int:
     """Return how many purchases of all that is given have begun and not concluded."""
     counted = tally(rows)

@@ -9,13 +9,24 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from paykeel.errors import InvalidField
-from paykeel.metrics.periods import Interval, Period, boundaries, fitting, read_period, read_zone
+from paykeel.metrics.levels import cover
+from paykeel.metrics.periods import (
+    EVERYTHING_KEPT,
+    Interval,
+    Period,
+    boundaries,
+    fitting,
+    read_period,
+    read_zone,
+)
 from paykeel.metrics.reading import Filters
 from paykeel.money import exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
+
+    from paykeel.metrics.levels import Watermarks
 
 SINCE_DEFAULT = "7d"
 ZONE_DEFAULT = "UTC"
@@ -25,8 +36,8 @@ VALUES_MAX = 20
 GROUPS_MAX = 20
 #: When no interval is asked for, the shortest is taken that gives at most so many points.
 POINTS_USUAL_MAX = 60
-#: Statements take at most 15 s unless the settings say otherwise, and wait at most 5 s before.
-SETTLED_AFTER_S = 30
+#: When everything is counted, unless who asks knows better from the settings.
+SETTLED_AFTER = timedelta(seconds=40)
 
 ROLES = ("agent", "operator")
 _GATEWAY = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
@@ -46,26 +57,38 @@ class Question:
     """A period with the pieces it is cut into, filters and grouping."""
 
     period: Period
+    #: The period of equal length before it; ``None``: there is none to compare with.
+    comparison: Period | None
+    #: Why there is none: ``before_first_instant`` or ``metrics_resolution_gone``.
+    comparison_missing: str | None
     zone: ZoneInfo
     interval: Interval
-    #: Where the pieces begin, and last where the period ends.
+    #: Where the pieces begin, and last where the period ends; empty if it is not cut.
     cuts: tuple[datetime, ...]
     filters: Filters
     group_by: GroupBy | None
     asked_at: datetime
+    #: How long ago what happened is surely counted.
+    settled_after: timedelta
+
+    @property
+    def both(self) -> list[datetime]:
+        """Where the period before begins, if there is one, where the period does, and its end."""
+        earlier = [] if self.comparison is None else [self.comparison.since]
+        return [*earlier, self.period.since, self.period.until]
 
     @property
     def as_of(self) -> datetime:
         """Everything that happened before this instant is surely counted."""
-        settled = self.asked_at - timedelta(seconds=SETTLED_AFTER_S)
-        return min(self.period.until, settled)
+        return min(self.period.until, self.asked_at - self.settled_after)
 
     def head(self) -> dict[str, Any]:
         """Return what every answer begins with."""
-        before = self.period.before
+        before = self.comparison
         return {
             "period": self._span(self.period),
-            "comparison": self._span(before),
+            "comparison": None if before is None else self._span(before),
+            "comparison_missing": self.comparison_missing,
             "time_zone": self.zone.key,
             "as_of": instant(self.as_of),
             "filters": {
@@ -112,19 +135,30 @@ class Asked:
 USUAL = Asked()
 
 
-def ask(now: datetime, asked: Asked = USUAL, groups: Sequence[GroupBy] = ()) -> Question:
+def ask(
+    now: datetime,
+    asked: Asked = USUAL,
+    groups: Sequence[GroupBy] = (),
+    *,
+    known: Watermarks = EVERYTHING_KEPT,
+    cut: bool = True,
+    settled_after: timedelta = SETTLED_AFTER,
+) -> Question:
     """Return a question, checked.
 
     Args:
         now: The present instant, by the database's clock.
         asked: What is asked, as a query string or a command line has it.
         groups: By what this answer can be split.
+        known: How far the merchant's metrics are summed up, and what was removed.
+        cut: Whether the answer is a series, and the period is cut into pieces.
+        settled_after: How long ago what happened is surely counted.
 
     Raises:
         InvalidField: Something is wrong; ``field`` says what.
     """
     zone = read_zone(asked.time_zone or ZONE_DEFAULT)
-    period = read_period(asked.since or SINCE_DEFAULT, asked.until, now, zone)
+    period = read_period(asked.since or SINCE_DEFAULT, asked.until, now, zone, known)
     if asked.interval is None:
         chosen = fitting(period, zone, POINTS_USUAL_MAX)
     else:
@@ -132,15 +166,31 @@ def ask(now: datetime, asked: Asked = USUAL, groups: Sequence[GroupBy] = ()) -> 
     split = asked.group_by and GroupBy(
         _choice(asked.group_by, "group_by", [str(one) for one in groups])
     )
+    comparison, missing = _comparison(period, known)
     return Question(
         period=period,
+        comparison=comparison,
+        comparison_missing=missing,
         zone=zone,
         interval=chosen,
-        cuts=tuple(boundaries(period, chosen, zone)),
+        cuts=tuple(boundaries(period, chosen, zone)) if cut else (),
         filters=_filters(asked.role, asked.currency, asked.gateway),
         group_by=split or None,
         asked_at=now,
+        settled_after=settled_after,
     )
+
+
+def _comparison(period: Period, known: Watermarks) -> tuple[Period | None, str | None]:
+    """Return the period before, or why nothing is compared with it."""
+    before = period.before
+    if before is None:
+        return None, "before_first_instant"
+    try:
+        cover([before.since, before.until], known)
+    except InvalidField as error:
+        return None, error.code
+    return before, None
 
 
 def _filters(role: str | None, currency: str | None, gateway: str | None) -> Filters:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from paykeel.errors import InvalidField
+from paykeel.metrics.levels import DAY, HOUR, Watermarks, day_of, hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 POINTS_MAX = 120
 #: Ten years.
 PERIOD_DAYS_MAX = 3_660
-#: From this length on, a period without an end of its own has whole hours at its ends: it and the
-#: one before it reach back to where minutes may be kept no longer.
-LONG_DAYS_MIN = 60
+#: From this length on, `30d` without an end begin with a whole hour, so that no minutes of it are
+#: read.
+ROUNDED_DAYS_MIN = 2
 #: Nothing was counted before.
 FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST_YEAR = 9_000
 _MINUTE = timedelta(minutes=1)
-_HOUR = timedelta(hours=1)
+EVERYTHING_KEPT = Watermarks()
 _ZONE_CHARACTERS_MAX = 64
 
 _AGO = re.compile(r"([1-9][0-9]{0,6})([mhdw])", re.ASCII)
@@ -65,10 +66,12 @@ class Period:
     until: datetime
 
     @property
-    def before(self) -> Period:
-        """The period of equal length that ends where this one begins."""
+    def before(self) -> Period | None:
+        """The period of equal length that ends where this one begins; nothing before all time."""
         length = self.until - self.since
-        return Period(max(FIRST_INSTANT, self.since - length), self.since)
+        if self.since - length < FIRST_INSTANT:
+            return None
+        return Period(self.since - length, self.since)
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -125,8 +128,17 @@ def read_moment(text: str, name: str, now: datetime, zone: ZoneInfo) -> datetime
     return moment.replace(second=0, microsecond=0)
 
 
-def read_period(since: str, until: str | None, now: datetime, zone: ZoneInfo) -> Period:
+def read_period(
+    since: str,
+    until: str | None,
+    now: datetime,
+    zone: ZoneInfo,
+    known: Watermarks = EVERYTHING_KEPT,
+) -> Period:
     """Return the period that two texts say; up to and with the running minute when no end is said.
+
+    Without an end, its ends are whole hours (days) where it or the one before it reaches back to
+    where minutes (hours) are kept no longer: ``known`` says so.
 
     Raises:
         InvalidField: What :func:`read_moment` raises, ``period_empty`` or ``period_too_long``.
@@ -141,11 +153,25 @@ def read_period(since: str, until: str | None, now: datetime, zone: ZoneInfo) ->
         raise InvalidField("since", "period_empty", "The period must begin before it ends.")
     if last - first > timedelta(days=PERIOD_DAYS_MAX):
         raise InvalidField("since", "period_too_long", f"At most {PERIOD_DAYS_MAX} days.")
-    if until is None and last - first >= timedelta(days=LONG_DAYS_MIN):
-        if _AGO.fullmatch(since):
-            first = max(FIRST_INSTANT, first.replace(minute=0))
-        last = (last - _MINUTE).replace(minute=0) + _HOUR
+    if until is None:
+        return _rounded(first, last, known, open_since=_AGO.fullmatch(since) is not None)
     return Period(first, last)
+
+
+def _rounded(first: datetime, last: datetime, known: Watermarks, *, open_since: bool) -> Period:
+    """Give a period such ends as are kept of it and of the one before it."""
+    if open_since and last - first >= timedelta(days=ROUNDED_DAYS_MIN):
+        first = hour_of(first)
+    reaches = first - (last - first)
+    if known.hours_from is not None and reaches < known.hours_from:
+        unit, start = DAY, day_of
+    elif known.minutes_from is not None and reaches < known.minutes_from:
+        unit, start = HOUR, hour_of
+    else:
+        return Period(first, last)
+    if open_since:
+        first = start(first)
+    return Period(max(FIRST_INSTANT, first), start(last - _MINUTE) + unit)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -209,16 +235,24 @@ def boundaries(period: Period, interval: Interval, zone: ZoneInfo) -> list[datet
     """Return where the pieces begin, and last where the period ends; the first may be cut short.
 
     Raises:
-        InvalidField: ``too_many_points``; it names an interval that would do.
+        InvalidField: ``too_many_points``; it names an interval that would do, if there is one.
     """
     found = _cut(period, interval, zone)
-    if found is None:
+    if found is not None:
+        return found
+    fits = fitting(period, zone)
+    if _cut(period, fits, zone) is None:
         raise InvalidField(
-            "interval",
+            "since",
             "too_many_points",
-            f"At most {POINTS_MAX} points; interval={fitting(period, zone)} gives fewer.",
+            f"At most {POINTS_MAX} points, and there are more by the {fits}. Ask for a shorter "
+            "period.",
         )
-    return found
+    raise InvalidField(
+        "interval",
+        "too_many_points",
+        f"At most {POINTS_MAX} points; interval={fits} gives fewer.",
+    )
 
 
 def _cut(period: Period, interval: Interval, zone: ZoneInfo) -> list[datetime] | None:

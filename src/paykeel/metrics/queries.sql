@@ -16,6 +16,14 @@ SELECT w.hours_to, w.days_to, w.late_from, w.minutes_from, w.hours_from
 FROM metric_watermarks w
 WHERE w.merchant_id = :merchant_id::uuid;
 
+-- name: metrics_present
+-- The present instant, and how far a merchant's metrics are summed up and what was removed, all
+-- null when nothing is; always one row.
+SELECT
+    clock_timestamp() AS now, w.hours_to, w.days_to, w.late_from, w.minutes_from, w.hours_from
+FROM (VALUES (:merchant_id::uuid)) AS m (merchant_id)
+LEFT JOIN metric_watermarks w ON w.merchant_id = m.merchant_id;
+
 -- name: metric_series
 -- What happened in each place of a series, whose pieces say from which level they are read; no row:
 -- nothing did. Each level is asked for its own pieces alone.
@@ -129,8 +137,18 @@ timed AS (
     DO UPDATE SET
         count = payment_latencies.count + excluded.count,
         sum_us = payment_latencies.sum_us + excluded.sum_us
+),
+summed AS MATERIALIZED (
+    -- As in the statements that move payments; the order keeps two processes from waiting for each
+    -- other. A minute's durations are written when it is over.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', f.at, 'UTC') AS hour
+    FROM (SELECT i.merchant_id, min(i.bucket) AS at FROM input i GROUP BY i.merchant_id) AS f
+    JOIN metric_watermarks w ON w.merchant_id = f.merchant_id
+    WHERE w.hours_to > f.at OR f.at < clock_timestamp() - interval '2 minutes'
+    ORDER BY w.merchant_id
+    FOR NO KEY UPDATE OF w
 )
 UPDATE metric_watermarks w
-SET late_from = least(w.late_from, date_trunc('hour', f.at, 'UTC'))
-FROM (SELECT i.merchant_id, min(i.bucket) AS at FROM input i GROUP BY i.merchant_id) AS f
-WHERE w.merchant_id = f.merchant_id AND w.hours_to > f.at;
+SET late_from = least(w.late_from, s.hour)
+FROM summed s
+WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour);

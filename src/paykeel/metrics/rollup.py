@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
+from paykeel.errors import DatabaseUnavailable
 from paykeel.metrics.levels import DAY, HOUR, Watermarks, day_of, hour_of
 
 if TYPE_CHECKING:
@@ -24,9 +27,10 @@ if TYPE_CHECKING:
     from paykeel.db.pool import Connection, Database
 
 SQL = load("paykeel.metrics", "rollup.sql")
+log = structlog.get_logger("paykeel.metrics")
 
-#: How long an hour must be over: longer than any statement that counts may be under way, and than
-#: a process keeps durations to itself.
+#: How long an hour must be over. What is counted later than half of it after its minute says so on
+#: the watermark, whatever is summed up; the other half is for the statement to commit in.
 GRACE = timedelta(minutes=2)
 #: How far before its last sum each pass begins; nothing should ever have changed there.
 LOOKBACK = 2 * HOUR
@@ -36,6 +40,8 @@ STEPS_MAX = 14
 MERCHANTS_PAGE = 100
 #: One pass removes so many days of each table for each merchant.
 PURGE_BATCHES_MAX = 100
+#: Minutes that a sink was not given are kept for it, unless it has been off for so many days.
+SINK_OFF_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Stretch:
     late_from: datetime | None
 
 
-def next_stretch(known: Watermarks, at: datetime) -> Stretch | None:
+def next_stretch(known: Watermarks, at: datetime, grace: timedelta = GRACE) -> Stretch | None:
     """Return what is summed up next at an instant; ``None``: everything is.
 
     A clock that went back leaves hours summed up that have not begun yet. They stay so: what is
@@ -59,7 +65,7 @@ def next_stretch(known: Watermarks, at: datetime) -> Stretch | None:
     """
     if known.hours_to is None:
         return None
-    target = max(known.hours_to, hour_of(at - GRACE))
+    target = max(known.hours_to, hour_of(at - grace))
     if target == known.hours_to and known.late_from is None:
         return None
     since = known.hours_to - LOOKBACK
@@ -87,26 +93,49 @@ def next_stretch(known: Watermarks, at: datetime) -> Stretch | None:
 class Rollup:
     """Sums up and removes, for all merchants; any number of workers share the load safely."""
 
-    def __init__(self, database: Database, *, minutes_days: int, hours_days: int) -> None:
-        """Take the database, and how many days minutes and hours are kept (0: for ever)."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        minutes_days: int,
+        hours_days: int,
+        statement_ms_max: int = 0,
+    ) -> None:
+        """Take the database, and how long minutes and hours are kept and statements may take.
+
+        Args:
+            database: The database.
+            minutes_days: How many days minutes are kept.
+            hours_days: How many days hours are kept; 0: for ever.
+            statement_ms_max: How long any process's statement may be under way.
+        """
         self._database = database
         self._minutes_days = minutes_days
         self._hours_days = hours_days
+        self._grace = max(GRACE, GRACE / 2 + timedelta(milliseconds=statement_ms_max))
 
     async def roll_up(self, at: datetime | None = None) -> bool:
-        """Sum up what is over, by the database's clock; return whether some of it waits."""
-        at = self._database.now() if at is None else at
+        """Sum up what is over, by the database's clock; return whether some of it waits.
+
+        What fails for one merchant is logged, and the others are summed up.
+        """
+        at = await self._database.read_clock() if at is None else at
         waits = False
         after: UUID | None = None
         while rows := await self._database.fetch(
             SQL["metrics_due"],
             after=after,
-            hours_to=hour_of(at - GRACE),
+            hours_to=hour_of(at - self._grace),
             rows_max=MERCHANTS_PAGE,
         ):
             for row in rows:
                 after = row["merchant_id"]
-                waits |= await self._merchant(row["merchant_id"], at)
+                try:
+                    waits |= await self._merchant(after, at)
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it was, it is one merchant's
+                    _failed("metrics.rollup_failed", after, error)
         return waits
 
     async def _merchant(self, merchant_id: UUID, at: datetime) -> bool:
@@ -119,7 +148,7 @@ class Rollup:
         """Sum up one stretch, and say so, in one transaction; ``False``: nothing is left."""
         async with self._database.connection() as connection, connection.transaction():
             known = await _lock(connection, merchant_id)
-            stretch = None if known is None else next_stretch(known, at)
+            stretch = None if known is None else next_stretch(known, at, self._grace)
             if stretch is None:
                 return False
             for level, since, until in (
@@ -144,7 +173,7 @@ class Rollup:
 
         The watermark moves first: readers know what is gone before it is.
         """
-        at = self._database.now() if at is None else at
+        at = await self._database.read_clock() if at is None else at
         limits = {
             "minutes_before": day_of(at) - self._minutes_days * DAY,
             "hours_before": day_of(at) - self._hours_days * DAY if self._hours_days else None,
@@ -156,12 +185,20 @@ class Rollup:
         ):
             for row in rows:
                 after = row["merchant_id"]
-                removed += await self._purge_merchant(row["merchant_id"], limits)
+                try:
+                    removed += await self._purge_merchant(after, limits)
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it was, it is one merchant's
+                    _failed("metrics.purge_failed", after, error)
         return removed
 
     async def _purge_merchant(self, merchant_id: UUID, limits: Mapping[str, Any]) -> int:
         marks = await self._database.fetchrow(
-            SQL["move_retention"], merchant_id=merchant_id, **limits
+            SQL["move_retention"],
+            merchant_id=merchant_id,
+            sink_off_days=SINK_OFF_DAYS,
+            **limits,
         )
         if marks is None:
             return 0
@@ -177,6 +214,10 @@ class Rollup:
                         break
                     removed += row["removed"]
         return removed
+
+
+def _failed(event: str, merchant_id: UUID | None, error: Exception) -> None:
+    log.error(event, merchant_id=str(merchant_id), error=repr(error))
 
 
 async def _lock(connection: Connection, merchant_id: UUID) -> Watermarks | None:

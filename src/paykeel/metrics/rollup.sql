@@ -257,12 +257,18 @@ LIMIT :rows_max::integer;
 
 -- name: move_retention
 -- Says from when on minutes and hours are kept: never more than is summed up, and never less than
--- before. No row: nothing of the merchant is summed up.
+-- before. Minutes stay, too, until each sink was given and has compared them, unless it has been off
+-- for so many days. No row: nothing of the merchant is summed up.
 UPDATE metric_watermarks w
 SET minutes_from = greatest(
         w.minutes_from,
         least(
-            :minutes_before::timestamptz, date_trunc('day', least(w.hours_to, w.late_from), 'UTC'))
+            :minutes_before::timestamptz,
+            date_trunc('day', least(w.hours_to, w.late_from, (
+                SELECT min(s.compared_to) FROM metric_sinks s
+                WHERE s.last_on_at
+                    > clock_timestamp() - make_interval(days => :sink_off_days::integer)
+            )), 'UTC'))
     ),
     hours_from = CASE WHEN :hours_before::timestamptz IS NULL THEN w.hours_from ELSE greatest(
         w.hours_from,

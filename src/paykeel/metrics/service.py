@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paykeel.db.sql import load
 from paykeel.errors import InvalidField, NotFound
 from paykeel.metrics import answers
-from paykeel.metrics.asking import USUAL, Asked, GroupBy, ask
+from paykeel.metrics.answers import NOW
+from paykeel.metrics.asking import SETTLED_AFTER, USUAL, Asked, GroupBy, ask
 from paykeel.metrics.figures import by_place, takings
 from paykeel.metrics.frauds import STOPPED_ROWS_MAX, Stopped, Waiting, fraud, month_of, vamp
+from paykeel.metrics.levels import Watermarks
 from paykeel.metrics.periods import FIRST_INSTANT, Period
 from paykeel.metrics.reading import SQL as READING
 from paykeel.metrics.reading import read_latencies, read_series
@@ -31,6 +33,8 @@ _ORIGIN = FIRST_INSTANT - timedelta(days=1)
 
 Document = dict[str, Any]
 _SPLITS = (GroupBy.ROLE, GroupBy.CURRENCY, GroupBy.GATEWAY)
+#: The answers that tell of durations.
+_TIMED = {"summary", "timeseries", "latency"}
 #: By what each answer can be split.
 GROUPS: dict[str, tuple[GroupBy, ...]] = {
     "summary": _SPLITS,
@@ -61,9 +65,17 @@ class PaymentMetricsService:
     instant up to which everything is surely counted, and the formulas of its figures.
     """
 
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        settled_after: timedelta = SETTLED_AFTER,
+        flushed_after: timedelta = SETTLED_AFTER,
+    ) -> None:
+        """Take the database, and how long ago what happened is counted, and durations are."""
         self._database = database
+        self._settled_after = settled_after
+        self._flushed_after = flushed_after
 
     async def totals(
         self, merchant_id: UUID, since: datetime | None = None, until: datetime | None = None
@@ -74,33 +86,42 @@ class PaymentMetricsService:
         )
         return [Total(**{**dict(row), "amount": int(row["amount"])}) for row in rows]
 
-    def question(self, kind: str, asked: Asked) -> Question:
-        """Return what is asked, checked; ``kind`` is the name of an answer.
-
-        Raises:
-            InvalidField: Something is wrong; ``field`` says what.
-        """
-        return ask(self._database.now(), asked, GROUPS[kind])
+    async def _question(self, kind: str, merchant_id: UUID, asked: Asked) -> Question:
+        """Return what is asked, checked, at the present instant; ``kind`` names an answer."""
+        (row,) = await self._database.fetch(READING["metrics_present"], merchant_id=merchant_id)
+        marks = dict(row)
+        now = marks.pop("now")
+        self._database.observe(now)
+        return ask(
+            now,
+            asked,
+            GROUPS[kind],
+            known=Watermarks(**marks),
+            cut=kind == "timeseries",
+            settled_after=self._flushed_after if kind in _TIMED else self._settled_after,
+        )
 
     async def summary(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
         """Return how a period went, in one document."""
-        question = self.question("summary", asked)
+        question = await self._question("summary", merchant_id, asked)
         rows = await self._pieces(merchant_id, question)
-        timed = await self._timed(merchant_id, question, _both(question))
+        timed = await self._both(merchant_id, question)
         waiting = await self._waiting(merchant_id)
-        return answers.summary(question, rows, timed, waiting.document(question.asked_at))
+        document = answers.summary(question, rows, timed, waiting.document(question.asked_at))
+        return answers.told(question, document)
 
     async def timeseries(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
         """Return the figures of each piece of a period, at most 120 of them."""
-        question = self.question("timeseries", asked)
+        question = await self._question("timeseries", merchant_id, asked)
         rows = await read_series(self._database, merchant_id, question.cuts, question.filters)
         timed = await self._timed(merchant_id, question, question.cuts)
         return answers.timeseries(question, rows, timed)
 
     async def failures(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
         """Return why purchases failed, who can mend it, and whether trying again can help."""
-        question = self.question("failures", asked)
-        return answers.failures(question, await self._pieces(merchant_id, question))
+        question = await self._question("failures", merchant_id, asked)
+        rows = await self._pieces(merchant_id, question)
+        return answers.told(question, answers.failures(question, rows))
 
     async def latency(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
         """Return how long each stage took: number, mean and percentiles.
@@ -108,13 +129,13 @@ class PaymentMetricsService:
         Raises:
             InvalidField: ``latency_has_no_currency``: durations are not kept by currency.
         """
-        question = self.question("latency", asked)
-        timed = await self._timed(merchant_id, question, _both(question))
+        question = await self._question("latency", merchant_id, asked)
+        timed = await self._both(merchant_id, question)
         if timed is None:
             raise InvalidField(
                 "currency", "latency_has_no_currency", "Durations are not kept by currency."
             )
-        return answers.latencies(question, timed)
+        return answers.told(question, answers.latencies(question, timed))
 
     async def revenue(
         self, merchant_id: UUID, asked: Asked = USUAL, *, reference: bool = False
@@ -129,14 +150,14 @@ class PaymentMetricsService:
         Raises:
             InvalidField: ``period_too_long``: in the reference currency at most a year is told.
         """
-        question = self.question("revenue", asked)
+        question = await self._question("revenue", merchant_id, asked)
         rows = await self._pieces(merchant_id, question)
-        told = await self._in_reference(merchant_id, question, rows) if reference else None
-        return answers.revenues(question, rows, told)
+        whole = await self._in_reference(merchant_id, question, rows) if reference else None
+        return answers.told(question, answers.revenues(question, rows, whole))
 
     async def fraud(self, merchant_id: UUID, asked: Asked = USUAL) -> Document:
         """Return what fraud prevention stopped, what waits for a person, and the month's ratio."""
-        question = self.question("fraud", asked)
+        question = await self._question("fraud", merchant_id, asked)
         rows = await self._pieces(merchant_id, question)
         found = await self._database.fetch(
             SQL["stopped_by_reason"],
@@ -148,19 +169,33 @@ class PaymentMetricsService:
             gateways=question.filters.gateways,
             rows_max=STOPPED_ROWS_MAX,
         )
-        return fraud(
+        document = fraud(
             question,
             rows,
             [Stopped(**row) for row in found],
             await self._waiting(merchant_id),
             await self._month(merchant_id, question.period),
         )
+        return answers.told(question, document)
 
     async def _pieces(self, merchant_id: UUID, question: Question) -> list[Counted]:
-        """Read all that was earlier, the period before, and the period: three pieces."""
-        return await read_series(
-            self._database, merchant_id, [_ORIGIN, *_both(question)], question.filters
+        """Read all that was earlier, the period before, and the period: three pieces.
+
+        Without a period before, all that was earlier is one piece, and the second is empty.
+        """
+        rows = await read_series(
+            self._database, merchant_id, [_ORIGIN, *question.both], question.filters
         )
+        if question.comparison is not None:
+            return rows
+        return [replace(row, place=NOW) if row.place else row for row in rows]
+
+    async def _both(self, merchant_id: UUID, question: Question) -> list[Timed] | None:
+        """Read the durations of the period before, if there is one, and of the period."""
+        timed = await self._timed(merchant_id, question, question.both)
+        if timed is None or question.comparison is not None:
+            return timed
+        return [replace(row, place=1) for row in timed]
 
     async def _timed(
         self, merchant_id: UUID, question: Question, cuts: Sequence[datetime]
@@ -192,7 +227,7 @@ class PaymentMetricsService:
                 "period_too_long",
                 f"In the reference currency at most {REFERENCE_DAYS_MAX} days.",
             )
-        both = Period(period.before.since, period.until)
+        both = Period(question.both[0], period.until)
         rates = await self._rates(merchant_id, both, [row for row in rows if row.place])
         cuts = sorted({*rates.cuts(both), period.since})
         pieces = await read_series(self._database, merchant_id, cuts, question.filters)
@@ -214,9 +249,3 @@ class PaymentMetricsService:
         if not found:
             raise NotFound("There is no such merchant.")
         return Rates(found[0]["reference_currency"], dated)
-
-
-def _both(question: Question) -> list[datetime]:
-    """Return where the period before begins, where the period does, and where it ends."""
-    period = question.period
-    return [period.before.since, period.since, period.until]

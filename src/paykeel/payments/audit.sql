@@ -276,6 +276,12 @@ FROM (
     FROM refund_notices n
     LEFT JOIN refunds r ON r.merchant_id = n.merchant_id AND r.refund_id = n.refund_id
     WHERE n.merchant_id = :merchant_id::uuid AND n.status IN ('booked', 'ours')
+        -- Late money that was given back is no refund of its own, but history names it.
+        AND NOT (n.status = 'ours' AND n.refund_id IS NULL AND EXISTS (
+            SELECT FROM payment_events l
+            WHERE l.merchant_id = n.merchant_id AND l.payment_id = n.payment_id
+                AND l.type = 'payment.late_money_refunded' AND l.amount = n.amount
+                AND l.data ->> 'gateway_refund' = n.gateway_id))
         AND (
             r.refund_id IS NULL OR r.payment_id <> n.payment_id OR r.status <> 'succeeded'
             OR r.gateway_id IS DISTINCT FROM n.gateway_id
@@ -292,6 +298,31 @@ FROM (
         WHERE n.merchant_id = r.merchant_id AND n.payment_id = r.payment_id
             AND n.refund_id = r.refund_id AND n.status = 'booked'
     )
+    UNION ALL
+    SELECT
+        coalesce(n.payment_id, e.payment_id),
+        format('notice %s is %s, history says %s', coalesce(n.gateway_id, e.gateway_id),
+            coalesce(concat_ws(' ', 'dismissed, of', n.amount, n.currency, 'by', n.dismissed_by,
+                'at', n.dismissed_at || ':', n.dismissed_because), 'not dismissed'),
+            coalesce(concat_ws(' ', 'dismissed, of', e.told, e.currency, 'by', e.actor,
+                'at', e.occurred_at || ':', e.because), 'nothing'))
+    FROM (
+        SELECT
+            d.payment_id, d.gateway_id, d.amount, d.currency, d.dismissed_by,
+            d.dismissed_because, d.dismissed_at
+        FROM refund_notices d
+        WHERE d.merchant_id = :merchant_id AND d.status = 'dismissed'
+    ) n
+    FULL JOIN (
+        SELECT
+            h.payment_id, h.data ->> 'gateway_refund' AS gateway_id, h.data ->> 'told' AS told,
+            h.data ->> 'currency' AS currency, h.data ->> 'because' AS because, h.actor,
+            h.occurred_at
+        FROM payment_events h
+        WHERE h.merchant_id = :merchant_id AND h.type = 'payment.refund_notice_dismissed'
+    ) e ON e.payment_id = n.payment_id AND e.gateway_id = n.gateway_id
+    WHERE (n.amount::text, n.currency, n.dismissed_by, n.dismissed_because, n.dismissed_at)
+        IS DISTINCT FROM (e.told, e.currency, e.actor, e.because, e.occurred_at)
 ) AS found
 ORDER BY found.payment_id, found.detail
 LIMIT :rows_max::integer;

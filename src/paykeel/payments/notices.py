@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from paykeel.errors import NotFound
+from paykeel.db.pool import fetch_on
+from paykeel.errors import NotFound, Refused
 from paykeel.payments.moves import Attempt
 from paykeel.payments.settle import SQL
 
 if TYPE_CHECKING:
+    import asyncpg
+
+    from paykeel.db.sql import Statement
     from paykeel.gateways.port import Notice
     from paykeel.payments.model import Payment
     from paykeel.payments.resources import Resources
@@ -39,6 +43,43 @@ async def take_notice(resources: Resources, notice: Notice) -> Payment:
             )
             return settled
     raise NotFound("Nothing of this payment was sent under that reference.")
+
+
+async def check_no_open_notice(resources: Resources, merchant_id: UUID, payment_id: UUID) -> None:
+    """Refuse to give money back while some may be out of which it is not clear what it is.
+
+    Raises:
+        Refused: ``refund_notice_open``.
+    """
+    row = await resources.database.fetchrow(
+        SQL["has_open_notice"], merchant_id=merchant_id, payment_id=payment_id
+    )
+    if row is not None:
+        raise Refused(
+            f"The gateway tells of a refund of this payment, {row['gateway_id']}, that is not "
+            "booked. Look at `paykeel refunds notices list`: wait for its answer, make room by "
+            "rejecting or canceling what waits for approval, or book or dismiss it first.",
+            code="refund_notice_open",
+            gateway_id=row["gateway_id"],
+        )
+
+
+async def fetchrow_held(
+    resources: Resources, statement: Statement, **values: Any
+) -> asyncpg.Record | None:
+    """Run a statement that sends money back, with its payment held before.
+
+    A snapshot is older than the lock that its statement waits for: only the statement after the
+    lock sees every notice that was stored, and those that come later find the money on its way.
+    """
+    async with resources.database.connection() as connection, connection.transaction():
+        await fetch_on(
+            connection,
+            SQL["hold_payment"],
+            {"merchant_id": values["merchant_id"], "payment_id": values["payment_id"]},
+        )
+        rows = await fetch_on(connection, statement, values)
+    return rows[0] if rows else None
 
 
 async def find_noticed(resources: Resources, notice: Notice) -> Payment:

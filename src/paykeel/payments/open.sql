@@ -271,12 +271,21 @@ counted AS (
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', f.at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', f.at, 'UTC') AS hour
     FROM (SELECT min(i.created_at) AS at FROM fresh i) AS f
-    WHERE w.merchant_id = :merchant_id AND w.hours_to > f.at
+    JOIN metric_watermarks w ON w.merchant_id = :merchant_id
+    WHERE w.hours_to > f.at OR f.at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT
     i.payment_id,

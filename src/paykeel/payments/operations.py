@@ -13,6 +13,7 @@ from paykeel.idempotency import check_key, fingerprint
 from paykeel.money import Money
 from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Attempt
+from paykeel.payments.notices import fetchrow_held
 from paykeel.payments.resources import answer_as_it_stands, answer_duplicate, ask, look_up
 from paykeel.payments.settle import SQL
 from paykeel.payments.states import Status
@@ -126,23 +127,26 @@ async def open_operation(
         OperationInFlight: Another operation on this payment has not finished.
     """
     reference = gateway_reference(payment.merchant_id, key or payment.idempotency_key, number)
+    values: dict[str, Any] = {
+        "merchant_id": payment.merchant_id,
+        "payment_id": payment.payment_id,
+        "version": payment.version,
+        "idempotency_key": key,
+        "operation": operation.verb,
+        "reference": reference,
+        "amount": amount,
+        "final": operation.final,
+        "ends_in": operation.ends_in,
+        "data": encode(operation.data).decode(),
+        "recover_ms": resources.lease_ms,
+        "claims_as": operation.claims_as if key is not None else None,
+        "fingerprint": mark,
+    }
     try:
-        row = await resources.database.fetchrow(
-            SQL["open_operation"],
-            merchant_id=payment.merchant_id,
-            payment_id=payment.payment_id,
-            version=payment.version,
-            idempotency_key=key,
-            operation=operation.verb,
-            reference=reference,
-            amount=amount,
-            final=operation.final,
-            ends_in=operation.ends_in,
-            data=encode(operation.data).decode(),
-            recover_ms=resources.lease_ms,
-            claims_as=operation.claims_as if key is not None else None,
-            fingerprint=mark,
-        )
+        if operation.verb == "refund":
+            row = await fetchrow_held(resources, SQL["open_operation"], **values)
+        else:
+            row = await resources.database.fetchrow(SQL["open_operation"], **values)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "payment_attempts_one_open":
             raise OperationInFlight(

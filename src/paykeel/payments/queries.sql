@@ -107,7 +107,7 @@ noticed AS (
             = (n.gateway_id, n.amount, n.currency, 'succeeded') THEN NULL ELSE m.occurred_at END
     FROM moved m
     WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id AND n.status = 'open'
-        AND m.refund_status IS NOT NULL
+        AND (m.refund_status IS NOT NULL OR m.late_delta < 0)
 ),
 attempted AS (
     -- The end of a payment ends whatever of it was still watched.
@@ -234,14 +234,23 @@ timed AS (
         count = payment_latencies.count + excluded.count,
         sum_us = payment_latencies.sum_us + excluded.sum_us
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', f.at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', f.at, 'UTC') AS hour
     FROM (SELECT m.merchant_id, min(m.occurred_at) AS at FROM moved m GROUP BY m.merchant_id) AS f
-    WHERE w.merchant_id = f.merchant_id AND w.hours_to > f.at
+    JOIN metric_watermarks w ON w.merchant_id = f.merchant_id
+    WHERE w.hours_to > f.at OR f.at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
-SELECT m.payment_id, m.version FROM moved m;
+SELECT m.payment_id, m.version, clock_timestamp() AS database_now FROM moved m;
 
 -- name: this_transaction
 -- Which transaction this is, and an error when it cannot commit any more; always one row.
@@ -250,7 +259,8 @@ SELECT pg_current_xact_id_if_assigned()::text AS transaction_id;
 -- name: open_operation
 -- Opens a capture, a cancellation or the like: claims its key, and writes the attempt that
 -- recovery watches. No row: the key is taken, or the payment has moved, or another operation of it
--- is still open (the unique index of open attempts then raises instead).
+-- is still open (the unique index of open attempts then raises instead), or money would be given
+-- back while the gateway tells of a refund that is not booked.
 WITH target AS (
     SELECT p.payment_id
     FROM payments p
@@ -259,6 +269,10 @@ WITH target AS (
         AND NOT EXISTS (
             SELECT FROM payments q
             WHERE q.merchant_id = :merchant_id AND q.idempotency_key = :idempotency_key::text)
+        AND (:operation::text <> 'refund' OR NOT EXISTS (
+            SELECT FROM refund_notices w
+            WHERE w.merchant_id = :merchant_id AND w.payment_id = p.payment_id
+                AND w.status = 'open'))
     FOR NO KEY UPDATE
 ),
 opened AS (
@@ -270,7 +284,7 @@ opened AS (
         :merchant_id, t.payment_id,
         (SELECT max(a.attempt_no) + 1 FROM payment_attempts a
             WHERE a.merchant_id = :merchant_id AND a.payment_id = t.payment_id),
-        :operation::text, :reference::bytea, :idempotency_key, :amount::bigint, :final::boolean,
+        :operation, :reference::bytea, :idempotency_key, :amount::bigint, :final::boolean,
         :ends_in::text, :data::jsonb, 'open',
         now() + make_interval(secs => :recover_ms::bigint / 1000.0), now()
     FROM target t
@@ -288,6 +302,23 @@ claimed AS (
     WHERE :claims_as::text IS NOT NULL
 )
 SELECT o.attempt_no FROM opened o;
+
+-- name: hold_payment
+-- Holds a payment to the end of the transaction: what the next statement sees of its notices stays
+-- so, because storing one waits. No row: this merchant has none such.
+SELECT p.payment_id
+FROM payments p
+WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid
+FOR NO KEY UPDATE;
+
+-- name: has_open_notice
+-- Whether the gateway told of a refund of this payment of which it is not clear yet what it is.
+-- No row: there is none.
+SELECT n.gateway_id
+FROM refund_notices n
+WHERE n.merchant_id = :merchant_id::uuid AND n.payment_id = :payment_id::uuid
+    AND n.status = 'open'
+LIMIT 1;
 
 -- name: defer_attempt
 -- Says when to look at an attempt again, without a move of its payment. No row: it is over.
@@ -320,7 +351,9 @@ SELECT
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
-    (SELECT coalesce(sum(n.amount), 0)::bigint FROM refund_notices n
+    -- Nonsense that was told twice must not make the payment unreadable.
+    (SELECT least(coalesce(sum(n.amount), 0), 9223372036854775807)::bigint
+        FROM refund_notices n
         WHERE n.merchant_id = p.merchant_id AND n.payment_id = p.payment_id
             AND n.status = 'open' AND n.currency = p.currency AND n.amount > 0)
         AS amount_refund_noticed,
@@ -351,7 +384,9 @@ SELECT
     p.description,
     p.metadata, p.gateway, p.gateway_id, p.failure_reason, p.failure_code, p.next_action,
     p.completion_hook, p.warnings, p.amount_refund_reserved, p.amount_disputed,
-    (SELECT coalesce(sum(n.amount), 0)::bigint FROM refund_notices n
+    -- Nonsense that was told twice must not make the payment unreadable.
+    (SELECT least(coalesce(sum(n.amount), 0), 9223372036854775807)::bigint
+        FROM refund_notices n
         WHERE n.merchant_id = p.merchant_id AND n.payment_id = p.payment_id
             AND n.status = 'open' AND n.currency = p.currency AND n.amount > 0)
         AS amount_refund_noticed,

@@ -10,8 +10,9 @@ from paykeel.errors import IllegalTransition, InvalidField, OperationInFlight, R
 from paykeel.gateways.port import Authorized, Declined, DeclineReason, Succeeded
 from paykeel.money import Money, check_amount
 from paykeel.payments.moves import Attempt, Move
+from paykeel.payments.notices import check_no_open_notice
 from paykeel.payments.operations import Operation, open_operation, perform
-from paykeel.payments.refunding import RefundStatus
+from paykeel.payments.refunding import RefundStatus, said_id
 from paykeel.payments.resources import come_apart
 from paykeel.payments.settle import SQL
 from paykeel.payments.states import Status
@@ -159,6 +160,8 @@ async def _settle_refund(
     """Book a refund of which the gateway gave back another amount than asked; free the rest."""
     if attempt.refund_id is None:
         raise _no_amount()
+    named = said_id(attempt)
+    told = data if named is None else {**data, "gateway_refund": named}
     for tried in range(WRITE_TRIES):
         taken = payment.amount_refunded + payment.amount_refund_reserved
         room = payment.amount_captured - taken + attempt.amount
@@ -178,8 +181,9 @@ async def _settle_refund(
             reserved_delta=-attempt.amount,
             refund_id=attempt.refund_id,
             refund_status=RefundStatus.SUCCEEDED,
+            gateway_id=named,
             attempt_outcome="succeeded",
-            data={**data, "asked": attempt.amount},
+            data={**told, "asked": attempt.amount},
         )
         step = step_for(payment, attempt, move, actor, resources.database.now())
         if await resources.settler.write(step):
@@ -240,7 +244,7 @@ def _outcome(
     manual = payment.capture_method == "manual"
     if manual and attempt.operation in {"charge", "complete"}:
         return Authorized(amount)
-    return Succeeded(amount)
+    return Succeeded(amount, None if attempt.refund_id is None else said_id(attempt))
 
 
 async def _accept_late(
@@ -274,14 +278,21 @@ async def _accept_late(
 async def _refund_late(
     resources: Resources, payment: Payment, actor: str, data: dict[str, str]
 ) -> Payment:
-    """Give late money back through the gateway."""
+    """Give late money back through the gateway.
+
+    Raises:
+        Refused: ``refund_notice_open``.
+    """
+    late = _late(payment)
+    await check_no_open_notice(resources, payment.merchant_id, payment.payment_id)
     operation = Operation(
         verb="refund", claims_as="cancel", path="cancel", body={}, amount_of=_late, data=data
     )
     # A refund that was refused keeps its number: the gateway would only repeat what it said.
     number = LATE_REFUND_NUMBER + len(await _refunds(resources, payment))
-    attempt = await open_operation(resources, payment, operation, _late(payment), None, b"", number)
+    attempt = await open_operation(resources, payment, operation, late, None, b"", number)
     if attempt is None:
+        await check_no_open_notice(resources, payment.merchant_id, payment.payment_id)
         raise OperationInFlight("The payment has just changed; look at it again.")
     gateway = await resources.gateways.by_name(payment.gateway)
     outcome = await perform(resources, gateway, payment, attempt)

@@ -151,12 +151,21 @@ counted AS (
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', :occurred_at, 'UTC') AS hour
     FROM moved m
-    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
+    JOIN metric_watermarks w ON w.merchant_id = m.merchant_id
+    WHERE w.hours_to > :occurred_at OR :occurred_at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT c.status, (SELECT m.version FROM moved m) AS version
 FROM counted_in c;
@@ -285,12 +294,21 @@ counted AS (
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', :occurred_at, 'UTC') AS hour
     FROM moved m
-    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
+    JOIN metric_watermarks w ON w.merchant_id = m.merchant_id
+    WHERE w.hours_to > :occurred_at OR :occurred_at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT m.version FROM moved m;
 

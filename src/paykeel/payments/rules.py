@@ -21,7 +21,15 @@ from paykeel.gateways.port import (
     Unknown,
 )
 from paykeel.money import Money
-from paykeel.payments.moves import Close, Decision, Defer, Move, plain, storable
+from paykeel.payments.moves import (
+    GATEWAY_ID_CHARACTERS_MAX,
+    Close,
+    Decision,
+    Defer,
+    Move,
+    plain,
+    storable,
+)
 from paykeel.payments.refunding import after_refund
 from paykeel.payments.states import TERMINAL, Status, is_allowed
 
@@ -341,6 +349,8 @@ def _after_late_refund(
                 attempt_outcome="succeeded",
                 reason=payment.failure_reason,
                 code=payment.failure_code,
+                # By it the gateway may tell of the same money by itself.
+                data=_named_there(outcome.gateway_id),
             )
         case Declined():
             return Close("declined")
@@ -352,6 +362,12 @@ def _after_late_refund(
             return Defer("open", "pending", waits.again_ms)
         case _:
             assert_never(outcome)
+
+
+def _named_there(gateway_id: str | None) -> dict[str, str]:
+    """Return how the gateway calls a giving back, as history keeps it."""
+    name = plain(gateway_id or "")[:GATEWAY_ID_CHARACTERS_MAX]
+    return {"gateway_refund": name} if name else {}
 
 
 def _refused(payment: Payment, attempt: Attempt, event_type: str, reason: str) -> Decision:

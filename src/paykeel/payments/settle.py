@@ -274,6 +274,8 @@ class Settler:
         hook = self.hook
         if hook is None or not any(step.completes for step in steps_sorted):
             rows = await self._database.fetch(SQL["settle_payments"], **values)
+            if rows:
+                self._database.observe(rows[-1]["database_now"])
         else:
             rows = await self._write_with_hook(hook, values, steps_sorted)
         moved = {(row["payment_id"], row["version"]) for row in rows}

@@ -186,7 +186,7 @@ def settle_arguments(
         "attempt_outcomes": [move.attempt_outcome for move in moves],
         "recover_ms": [move.recover_ms for move in moves],
         # The end of a payment ends what of it was watched; what is done to an ended one does not.
-        "closes": [step.after.status in TERMINAL and step.move.refund_id is None for step in steps],
+        "closes": [step.after.status in TERMINAL and not step.move.is_apart for step in steps],
         "occurred_ats": [step.after.updated_at for step in steps],
         "message_ids": [step.message.message_id if step.message else None for step in steps],
         "topics": [step.message.topic if step.message else None for step in steps],

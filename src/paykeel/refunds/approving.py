@@ -9,12 +9,12 @@ from paykeel.errors import NotFound, OperationInFlight, Refused
 from paykeel.money import Money
 from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Move
+from paykeel.payments.notices import check_no_open_notice, fetchrow_held
 from paykeel.payments.operations import perform
 from paykeel.payments.refunding import RefundStatus
 from paykeel.payments.resources import come_apart
 from paykeel.payments.steps import gateway_reference, step_for
 from paykeel.refunds.model import BECAUSE_CHARACTERS_MAX, refund_from_row
-from paykeel.refunds.notices import check_no_open_notice
 from paykeel.refunds.request import OPEN_TRIES, SQL, moving, sent_attempt
 from paykeel.texts import check_person, check_text, is_same_person
 
@@ -54,7 +54,8 @@ async def decide_refund(
 
     Raises:
         NotFound: This merchant has no such refund.
-        Refused: ``refund_decided``, ``refund_needs_another_person`` or ``payment_disputed``.
+        Refused: ``refund_decided``, ``refund_needs_another_person``, ``payment_disputed`` or
+            ``refund_notice_open``.
     """
     resources = desk.resources
     author = check_person(operator, "operator")
@@ -147,7 +148,8 @@ async def _write(
     )
     step = step_for(payment, None, move, f"operator:{author}", resources.database.now())
     reference = gateway_reference(refund.merchant_id, refund.idempotency_key)
-    row = await resources.database.fetchrow(
+    row = await fetchrow_held(
+        resources,
         SQL["decide_refund"],
         **moving(step, resources),
         refund_id=refund.refund_id,

@@ -203,17 +203,46 @@ def check_return(catalogue: PolicyCatalogue, taken: PolicyVersion, now: datetime
     refuse_ties(back.name, back.scope, rivals)
 
 
-def leaves_none(catalogue: PolicyCatalogue, taken: PolicyVersion, now: datetime) -> bool:
-    """Say whether after a withdrawal no policy is in force for some of what this one is for.
+def leaves_none(
+    catalogue: PolicyCatalogue,
+    taken: PolicyVersion,
+    now: datetime,
+    instead: PolicyVersion | None = None,
+) -> bool:
+    """Say whether at some time no policy is in force for some of what a version is for.
 
-    Of a purchase without a policy everything may be refunded. What has not begun leaves nothing
-    open that is not open already.
+    Of a purchase without a policy everything may be refunded. What is withdrawn before it begins
+    leaves nothing open that is not open already. Other policies are taken as they are planned,
+    too: one that is for these purchases today may be for fewer of them tomorrow.
+
+    Args:
+        catalogue: As it is published now.
+        taken: What is withdrawn, or followed by another version of its key.
+        now: The time.
+        instead: What follows it; ``None``: it is withdrawn.
     """
-    if current_of(catalogue.line(taken.policy_key), now) != taken:
+    lines = [
+        (*line, instead) if instead is not None and taken in line else line
+        for line in catalogue.lines
+    ]
+    if instead is None:
+        lines = [tuple(one for one in line if one != taken) for line in lines]
+
+    def is_covered(at: datetime) -> bool:
+        held = (current_of(line, at) for line in lines)
+        return any(one is not None and one.scope.covers(taken.scope) for one in held)
+
+    if instead is None and taken.effective_from > now and not is_covered(now):
         return False
-    others = (tuple(one for one in line if one != taken) for line in catalogue.lines)
-    held = (current_of(line, now) for line in others)
-    return not any(one is not None and one.scope.covers(taken.scope) for one in held)
+    begins = max(now, taken.effective_from) if instead is None else instead.effective_from
+    starts = {one.effective_from for line in catalogue.lines for one in line}
+    own = catalogue.line(taken.policy_key)
+    return any(
+        not is_covered(at)
+        for at in {begins, *(start for start in starts if start > begins)}
+        # Once it would have been followed by another version, that one answers for it.
+        if current_of(own, at) == taken
+    )
 
 
 def refuse_ties(name: str, scope: PolicyScope, rivals: Sequence[PolicyVersion]) -> None:

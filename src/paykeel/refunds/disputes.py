@@ -46,13 +46,14 @@ class DisputeStatus(StrEnum):
 
 
 OPENED, REOPENED = "payment.dispute_opened", "payment.dispute_reopened"
+LOST = "payment.dispute_lost"
 #: Every way that a dispute may go: the event, from where, and to where; ``None``: there was none.
 DISPUTE_MOVES: dict[str, tuple[frozenset[DisputeStatus | None], DisputeStatus]] = {
     OPENED: (frozenset({None}), DisputeStatus.OPEN),
     "payment.dispute_won": (
         frozenset({DisputeStatus.OPEN, DisputeStatus.LOST}), DisputeStatus.WON,
     ),
-    "payment.dispute_lost": (frozenset({DisputeStatus.OPEN}), DisputeStatus.LOST),
+    LOST: (frozenset({DisputeStatus.OPEN}), DisputeStatus.LOST),
     REOPENED: (frozenset({DisputeStatus.WON}), DisputeStatus.OPEN),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from paykeel.errors import Refused
 from paykeel.money import Money, tender_currencies
 from paykeel.payments.encoding import instant
+from paykeel.payments.states import CONCLUDED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +25,7 @@ class NoticeStatus(StrEnum):
     OPEN = "open"
     #: Somebody gave it back in the gateway's own screens, and it is booked.
     BOOKED = "booked"
-    #: It is a refund that was asked for here.
+    #: It is a refund that was asked for here, or late money that was given back here.
     OURS = "ours"
     #: A person said that it is none.
     DISMISSED = "dismissed"
@@ -33,7 +34,7 @@ class NoticeStatus(StrEnum):
 class WaitsFor(StrEnum):
     """Why a notice stays open."""
 
-    #: A refund of ours is on its way, and may be this one.
+    #: A refund of ours is on its way, and may be this one; or the payment has no end yet.
     ANSWER = "answer"
     #: A refund of ours may be this one or not, and no answer will tell; or it makes no sense.
     PERSON = "person"
@@ -43,7 +44,7 @@ class WaitsFor(StrEnum):
 
 #: What a person does about each, for tables and messages.
 WHAT_TO_DO = {
-    WaitsFor.ANSWER: "wait, or settle the unknown refund (paykeel payments stuck)",
+    WaitsFor.ANSWER: "wait, or settle what is unknown (paykeel payments stuck)",
     WaitsFor.PERSON: "book it if it is another refund, dismiss it if not",
     WaitsFor.ROOM: "cancel or reject what waits for approval, or dismiss it",
 }
@@ -136,13 +137,15 @@ class Beside:
     pending: int
     #: How many gave back the same amount, and the gateway did not tell their ids.
     unnamed: int
+    #: How much of late money was given back here under this very id.
+    late_amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """It is this refund, which was asked for here."""
+    """It is this refund, which was asked for here; ``None``: late money that was given back."""
 
-    refund_id: UUID
+    refund_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +171,36 @@ def judge(
         beside: What there is of ours.
         is_another: A person says that it is none of those whose ids were not told.
     """
+    if payment.status not in CONCLUDED:
+        return Wait(WaitsFor.ANSWER)  # History can tell nothing beside the payment's own way.
     has_sense = notice.currency == payment.currency and notice.amount > 0
     if beside.refund_id is not None:
         same = has_sense and notice.amount == beside.amount
         return Ours(beside.refund_id) if same else Wait(WaitsFor.PERSON)
+    if beside.late_amount is not None:
+        same = has_sense and notice.amount == beside.late_amount
+        return Ours(None) if same else Wait(WaitsFor.PERSON)
     if beside.pending:
         return Wait(WaitsFor.ANSWER)
     if not has_sense or (beside.unnamed and not is_another):
         return Wait(WaitsFor.PERSON)
     left = payment.amount_captured - payment.amount_refunded - payment.amount_refund_reserved
     return Book() if notice.amount <= left else Wait(WaitsFor.ROOM)
+
+
+def check_concluded(payment: Payment) -> None:
+    """Refuse to decide about a notice of a payment whose own end is not known.
+
+    Raises:
+        Refused: ``refund_notice_too_early``.
+    """
+    if payment.status not in CONCLUDED:
+        raise Refused(
+            f"This payment is {payment.status}: wait for how it ends, then decide about the "
+            "notice. `paykeel payments stuck` lists what stays unknown.",
+            code="refund_notice_too_early",
+            status=str(payment.status),
+        )
 
 
 def decided(notice: RefundNotice) -> Refused:

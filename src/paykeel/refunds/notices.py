@@ -8,23 +8,20 @@ those are found by their id, and never booked a second time.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from paykeel.clock import new_id
 from paykeel.db.pool import fetch_on
-from paykeel.db.sql import load
-from paykeel.errors import NotFound, OperationInFlight, PaykeelError, Refused
-from paykeel.gateways.port import Succeeded
+from paykeel.errors import NotFound, OperationInFlight, PaykeelError
+from paykeel.gateways.port import Declined, Succeeded
 from paykeel.payments.moves import GATEWAY_ID_CHARACTERS_MAX, Move, plain
 from paykeel.payments.notices import find_noticed
 from paykeel.payments.refunding import RefundStatus
 from paykeel.payments.resources import come_apart
 from paykeel.payments.settle import SQL as PAYMENTS
 from paykeel.payments.steps import gateway_reference, step_for
-from paykeel.refunds.model import BECAUSE_CHARACTERS_MAX
 from paykeel.refunds.noticed import (
     Beside,
     Book,
@@ -32,6 +29,7 @@ from paykeel.refunds.noticed import (
     Ours,
     Wait,
     WaitsFor,
+    check_concluded,
     decided,
     judge,
     not_bookable,
@@ -39,7 +37,14 @@ from paykeel.refunds.noticed import (
 )
 from paykeel.refunds.request import OPEN_TRIES, moving
 from paykeel.refunds.request import SQL as REFUNDS
-from paykeel.texts import check_person, check_text
+from paykeel.refunds.telling import (
+    SQL,
+    WEBHOOK,
+    Person,
+    note_contradiction,
+    raise_alarm,
+    tell,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -51,9 +56,6 @@ if TYPE_CHECKING:
     from paykeel.payments.steps import Step
     from paykeel.refunds.noticed import RefundNotice
 
-SQL = load("paykeel.refunds", "notices.sql")
-#: Who brings what the gateway tells by itself.
-ACTOR = "webhook"
 CURRENCY_CHARACTERS_MAX = 10
 #: What the column can hold; what is told beyond it has room nowhere, and is never booked.
 TOLD_AMOUNT_MAX = 2**63 - 1
@@ -61,29 +63,12 @@ TOLD_AMOUNT_MAX = 2**63 - 1
 log = structlog.get_logger("paykeel.refunds")
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who decides about a notice, and why."""
-
-    name: str
-    because: str
-
-    @classmethod
-    def checked(cls, operator: str, because: str) -> Person:
-        """Return them in one spelling.
-
-        Raises:
-            InvalidField: The name or the reason cannot be stored.
-        """
-        check_text(because, "because", BECAUSE_CHARACTERS_MAX)
-        return cls(check_person(operator, "operator"), because)
-
-
 async def take_refund_notice(resources: Resources, notice: Notice) -> Payment:
     """Store that somebody gave money back in the gateway's own screens, and book it if it is clear.
 
-    Told again it changes nothing. Where there is no room, or a refund of ours may be the very same,
-    it stays open: the worker tries again, and whoever looks is told.
+    Told again it changes nothing; told otherwise, it raises the alarm. Where there is no room, or a
+    refund of ours may be the very same, it stays open: the worker tries again, and whoever looks is
+    told.
 
     Raises:
         NotFound: No payment of ours was charged under the notice's ``refund_of``.
@@ -92,22 +77,43 @@ async def take_refund_notice(resources: Resources, notice: Notice) -> Payment:
     charged = gateway_reference(payment.merchant_id, payment.idempotency_key).hex()
     if notice.refund_of != charged:
         raise NotFound("Nothing of this payment was charged under that reference.")
+    gateway_id = plain(notice.reference)[:GATEWAY_ID_CHARACTERS_MAX]
+    if isinstance(notice.outcome, Declined):
+        return await _take_back(resources, payment, gateway_id)
     if not isinstance(notice.outcome, Succeeded):
         return payment  # Nothing was given back, or not yet; the gateway tells again.
-    gateway_id = plain(notice.reference)[:GATEWAY_ID_CHARACTERS_MAX]
     if not gateway_id:
         raise NotFound("The notice does not say which refund it is about.")
     given = notice.outcome.amount
-    await resources.database.fetch(
+    amount = max(-TOLD_AMOUNT_MAX, min(TOLD_AMOUNT_MAX, given.minor))
+    currency = plain(given.currency)[:CURRENCY_CHARACTERS_MAX] or "?"
+    new = await resources.database.fetch(
         SQL["store_notice"],
         merchant_id=payment.merchant_id,
         payment_id=payment.payment_id,
         gateway_id=gateway_id,
-        amount=max(-TOLD_AMOUNT_MAX, min(TOLD_AMOUNT_MAX, given.minor)),
-        currency=plain(given.currency)[:CURRENCY_CHARACTERS_MAX] or "?",
+        amount=amount,
+        currency=currency,
         again_ms=resources.settings.recovery_backoff_ms_min,
     )
+    if not new:
+        known = await read_notice(resources, payment.merchant_id, payment.payment_id, gateway_id)
+        if (amount, currency) != (known.amount, known.currency):
+            # What was told first is kept; the rest is for a person to look into.
+            said = {"then_told": amount, "then_currency": currency}
+            await note_contradiction(resources, payment, known, said)
     return await _work(resources, payment.merchant_id, payment.payment_id, gateway_id)
+
+
+async def _take_back(resources: Resources, payment: Payment, gateway_id: str) -> Payment:
+    """Note that the gateway takes back what it told of; it may never have told of it."""
+    try:
+        known = await read_notice(resources, payment.merchant_id, payment.payment_id, gateway_id)
+    except NotFound:
+        return payment
+    if known.status is NoticeStatus.DISMISSED:
+        return payment  # A person said so before.
+    return await note_contradiction(resources, payment, known, {"then_told": "declined"})
 
 
 async def sweep_notices(resources: Resources) -> int:
@@ -144,7 +150,8 @@ async def book_notice(
 
     Raises:
         NotFound: The gateway told of no such refund.
-        Refused: ``refund_notice_decided``, ``refund_notice_unclear`` or ``refund_notice_no_room``.
+        Refused: ``refund_notice_decided``, ``refund_notice_unclear``, ``refund_notice_too_early``
+            or ``refund_notice_no_room``.
     """
     notice = await read_notice(resources, merchant_id, payment_id, gateway_id)
     if notice.status is not NoticeStatus.OPEN:
@@ -160,14 +167,15 @@ async def dismiss_notice(
 
     Raises:
         NotFound: The gateway told of no such refund.
-        Refused: ``refund_notice_decided``.
+        Refused: ``refund_notice_decided`` or ``refund_notice_too_early``.
     """
     for tried in range(OPEN_TRIES):
         payment = await resources.settler.get(merchant_id, payment_id)
         notice = await read_notice(resources, merchant_id, payment_id, gateway_id)
         if notice.status is not NoticeStatus.OPEN:
             raise decided(notice)
-        if await _tell(resources, payment, notice, person=person):
+        check_concluded(payment)
+        if await tell(resources, payment, notice, person=person):
             return await read_notice(resources, merchant_id, payment_id, gateway_id)
         await come_apart(tried)
     raise OperationInFlight("The payment keeps changing; repeat the request in a moment.")
@@ -214,25 +222,6 @@ async def list_notices(
     return [notice_from_row(row) for row in rows]
 
 
-async def check_no_open_notice(resources: Resources, merchant_id: UUID, payment_id: UUID) -> None:
-    """Refuse to send a refund while money may be out of which it is not clear what it is.
-
-    Raises:
-        Refused: ``refund_notice_open``.
-    """
-    row = await resources.database.fetchrow(
-        SQL["has_open_notice"], merchant_id=merchant_id, payment_id=payment_id
-    )
-    if row is not None:
-        raise Refused(
-            f"The gateway tells of a refund of this payment, {row['gateway_id']}, that is not "
-            "booked. Look at `paykeel refunds notices list`: reject or cancel this refund to make "
-            "room, or book or dismiss the notice first.",
-            code="refund_notice_open",
-            gateway_id=row["gateway_id"],
-        )
-
-
 async def _work(
     resources: Resources,
     merchant_id: UUID,
@@ -263,13 +252,14 @@ async def _work(
                     return step.after
             case Wait(waits_for):
                 if person is not None:
+                    check_concluded(payment)
                     raise not_bookable(notice, waits_for)
                 if notice.alarmed_at is not None or waits_for is WaitsFor.ANSWER:
                     await resources.database.fetch(
                         SQL["leave_notice"], **named, waits_for=waits_for
                     )
                     return payment
-                if await _tell(resources, payment, notice, waits_for=waits_for):
+                if await tell(resources, payment, notice, waits_for=waits_for):
                     return await resources.settler.get(merchant_id, payment_id)
         await come_apart(tried)
     raise OperationInFlight("The payment keeps changing; it will be tried again.")
@@ -289,7 +279,7 @@ async def _book(
         data={"gateway_refund": notice.gateway_id},
         alarm=True,
     )
-    actor = ACTOR if person is None else f"operator:{person.name}"
+    actor = WEBHOOK if person is None else f"operator:{person.name}"
     step = step_for(payment, None, move, actor, resources.database.now())
     row = await resources.database.fetchrow(
         REFUNDS["open_refund"],
@@ -300,7 +290,7 @@ async def _book(
         amount=notice.amount,
         reason="other",
         origin="gateway",
-        requested_by=ACTOR if person is None else person.name,
+        requested_by=WEBHOOK if person is None else person.name,
         policy_sha256=payment.refund_policy_sha256,
         override_reason=None if person is None else person.because,
         four_eyes=False,
@@ -310,7 +300,7 @@ async def _book(
     )
     if row is None:
         return None
-    _alarm(step)
+    raise_alarm(step)
     return step
 
 
@@ -322,54 +312,3 @@ _NOT_ASKED_FOR: dict[str, Any] = dict.fromkeys(
         "response_body",
     )
 )  # fmt: skip
-
-
-async def _tell(
-    resources: Resources,
-    payment: Payment,
-    notice: RefundNotice,
-    *,
-    waits_for: WaitsFor | None = None,
-    person: Person | None = None,
-) -> bool:
-    """Tell in the history that a notice is open, or that a person dismissed it.
-
-    ``False``: the payment has moved, or the notice is not open any more; look again.
-    """
-    told: dict[str, Any] = {
-        "gateway_refund": notice.gateway_id, "told": notice.amount, "currency": notice.currency,
-    }  # fmt: skip
-    told |= {"waits_for": str(waits_for)} if person is None else {"because": person.because}
-    in_currency = notice.currency == payment.currency
-    move = Move(
-        to_status=payment.status,
-        event_type=f"payment.refund_notice_{'open' if person is None else 'dismissed'}",
-        amount=max(0, notice.amount) if in_currency else 0,
-        about_notice=True,
-        data=told,
-        alarm=person is None,
-    )
-    actor = ACTOR if person is None else f"operator:{person.name}"
-    step = step_for(payment, None, move, actor, resources.database.now())
-    values = moving(step, resources)
-    values |= {
-        "gateway_id": notice.gateway_id,
-        "waits_for": waits_for,
-        "amount": move.amount,
-        "because": None if person is None else person.because,
-    }
-    named = SQL["tell_of_notice"].parameters
-    row = await resources.database.fetchrow(
-        SQL["tell_of_notice"], **{name: values[name] for name in named}
-    )
-    if row is not None and move.alarm:
-        _alarm(step)
-    return row is not None
-
-
-def _alarm(step: Step) -> None:
-    log.error(
-        "payment.alarm",
-        payment_id=str(step.after.payment_id),
-        event_type=step.move.event_type,
-    )

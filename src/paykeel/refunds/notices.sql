@@ -1,6 +1,6 @@
 -- name: store_notice
--- Stores that the gateway told of a refund by itself. No row: it was told before, or the merchant
--- has no such payment.
+-- Stores that the gateway told of a refund by itself. It waits for whoever holds the payment to send
+-- a refund. No row: it was told before, or the merchant has no such payment.
 INSERT INTO refund_notices (
     merchant_id, payment_id, gateway_id, amount, currency, told_at, status, next_try_at
 )
@@ -9,6 +9,7 @@ SELECT
     now() + make_interval(secs => :again_ms::bigint / 1000.0)
 FROM payments p
 WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid
+FOR NO KEY UPDATE OF p
 ON CONFLICT (merchant_id, payment_id, gateway_id) DO NOTHING
 RETURNING gateway_id;
 
@@ -36,33 +37,40 @@ WHERE n.merchant_id = :merchant_id::uuid
 ORDER BY n.payment_id, n.gateway_id
 LIMIT :rows_max::integer;
 
--- name: has_open_notice
--- Whether the gateway told of a refund of this payment of which it is not clear yet what it is.
--- No row: there is none.
-SELECT n.gateway_id
-FROM refund_notices n
-WHERE n.merchant_id = :merchant_id::uuid AND n.payment_id = :payment_id::uuid
-    AND n.status = 'open'
-LIMIT 1;
-
 -- name: beside_notice
 -- What there is of ours that a notice may be about: the refund with its id and what that gave back,
 -- whether one is on its way, and whether one was given back without its id being told, with the
--- same amount. Always one row. (No order: it would lead a planner to all refunds of the merchant.)
+-- same amount; late money that is given back counts as much. Always one row. (No order: it would
+-- lead a planner to all refunds of the merchant.)
+WITH late AS MATERIALIZED (
+    SELECT e.amount, e.data ->> 'gateway_refund' AS gateway_id
+    FROM payment_events e
+    WHERE e.merchant_id = :merchant_id::uuid AND e.payment_id = :payment_id::uuid
+        AND e.type = 'payment.late_money_refunded'
+)
 SELECT
     (array_agg(r.refund_id) FILTER (
         WHERE r.gateway_id = :gateway_id::text AND r.status = 'succeeded'))[1] AS refund_id,
     (array_agg(coalesce(r.settled_amount, r.amount)) FILTER (
         WHERE r.gateway_id = :gateway_id AND r.status = 'succeeded'))[1] AS amount,
-    count(*) FILTER (WHERE r.gateway_id IS NULL AND r.status = 'pending') AS pending,
+    count(*) FILTER (WHERE r.gateway_id IS NULL AND r.status = 'pending')
+        + (SELECT count(*) FROM payment_attempts t
+            WHERE t.merchant_id = :merchant_id AND t.payment_id = :payment_id
+                AND t.operation = 'refund' AND t.refund_id IS NULL
+                -- "IS TRUE" keeps it off the index of all that is watched.
+                AND (t.state <> 'done') IS TRUE) AS pending,
     count(*) FILTER (
         WHERE r.gateway_id IS NULL AND r.status = 'succeeded'
-            AND coalesce(r.settled_amount, r.amount) = :amount::bigint) AS unnamed
+            AND coalesce(r.settled_amount, r.amount) = :amount::bigint)
+        + (SELECT count(*) FROM late l
+            WHERE l.gateway_id IS NULL AND l.amount = :amount) AS unnamed,
+    (SELECT sum(l.amount)::bigint FROM late l WHERE l.gateway_id = :gateway_id) AS late_amount
 FROM refunds r
-WHERE r.merchant_id = :merchant_id::uuid AND r.payment_id = :payment_id::uuid;
+WHERE r.merchant_id = :merchant_id AND r.payment_id = :payment_id;
 
 -- name: notice_is_ours
--- Notes that a notice is about a refund that was asked for here. No row: it is not open any more.
+-- Notes that a notice is about a refund that was asked for here, or about late money that was given
+-- back here, which is no refund of its own. No row: it is not open any more.
 UPDATE refund_notices n
 SET status = 'ours', refund_id = :refund_id::uuid, next_try_at = NULL
 WHERE n.merchant_id = :merchant_id::uuid AND n.payment_id = :payment_id::uuid
@@ -83,14 +91,26 @@ RETURNING n.gateway_id;
 -- Tells of a notice in the payment's history, with metrics and message: that it is open and that
 -- somebody has to look, or that somebody dismissed it. No row: the payment has moved, or the notice
 -- is not open any more.
-WITH moved AS (
-    UPDATE payments p
-    SET version = p.version + 1, updated_at = :occurred_at::timestamptz
-    FROM refund_notices w
+-- The payment is held before the notice, as whoever settles does it.
+WITH held AS MATERIALIZED (
+    SELECT p.merchant_id, p.payment_id
+    FROM payments p
     WHERE p.merchant_id = :merchant_id::uuid AND p.payment_id = :payment_id::uuid
         AND p.version = :version::integer
-        AND w.merchant_id = p.merchant_id AND w.payment_id = p.payment_id
-        AND w.gateway_id = :gateway_id::text AND w.status = 'open'
+    FOR NO KEY UPDATE
+),
+waiting AS MATERIALIZED (
+    SELECT w.merchant_id, w.payment_id
+    FROM held h
+    JOIN refund_notices w ON w.merchant_id = h.merchant_id AND w.payment_id = h.payment_id
+    WHERE w.gateway_id = :gateway_id::text AND w.status = 'open'
+    FOR NO KEY UPDATE OF w
+),
+moved AS (
+    UPDATE payments p
+    SET version = p.version + 1, updated_at = :occurred_at::timestamptz
+    FROM waiting w
+    WHERE p.merchant_id = w.merchant_id AND p.payment_id = w.payment_id
     RETURNING
         p.merchant_id, p.payment_id, p.version, p.status, p.currency, p.buyer_role, p.gateway
 ),
@@ -105,7 +125,7 @@ told AS (
         dismissed_at = CASE WHEN :because IS NOT NULL THEN :occurred_at END
     FROM moved m
     WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id
-        AND n.gateway_id = :gateway_id
+        AND n.gateway_id = :gateway_id AND n.status = 'open'
 ),
 happened AS (
     INSERT INTO payment_events (
@@ -138,12 +158,21 @@ counted AS (
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', :occurred_at, 'UTC') AS hour
     FROM moved m
-    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
+    JOIN metric_watermarks w ON w.merchant_id = m.merchant_id
+    WHERE w.hours_to > :occurred_at OR :occurred_at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT m.version FROM moved m;
 

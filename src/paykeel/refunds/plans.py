@@ -44,13 +44,15 @@ class PolicyPlan:
     sentences_after: tuple[str, ...] = ()
     #: Other policies that are as specific for some of the same purchases: it would be refused.
     ties: tuple[PolicyVersion, ...] = ()
+    #: Whether purchases are left without any policy: it is refused unless that is meant.
+    leaves_none: bool = False
     #: Everything that is wrong with the document.
     mistakes: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def is_publishable(self) -> bool:
         """Whether nothing speaks against it."""
-        return not self.ties and not self.mistakes
+        return not (self.ties or self.mistakes or self.leaves_none)
 
     def document(self) -> dict[str, Any]:
         """Return it as values for JSON."""
@@ -72,6 +74,7 @@ class PolicyPlan:
                 }
                 for one in self.ties
             ],
+            "leaves_none": self.leaves_none,
             "mistakes": [dict(mistake) for mistake in self.mistakes],
         }
 

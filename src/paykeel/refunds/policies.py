@@ -8,7 +8,7 @@ purchase is made under the policy that holds at that instant, whatever a process
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paykeel.db.cache import ReadCache
@@ -118,6 +118,7 @@ class RefundPolicyService:
             sentences_before=() if before is None else sentences(before.policy, locale),
             sentences_after=sentences(policy, locale),
             ties=() if is_same else tuple(rivals),
+            leaves_none=not is_same and _leaves_none(catalogue, policy, now, effective_from),
         )
 
     async def publish(
@@ -127,17 +128,26 @@ class RefundPolicyService:
         merchant_id: UUID,
         author: str,
         effective_from: datetime | None = None,
+        leave_none: bool = False,
     ) -> Published:
         """Publish a document as the next version of its key, for good, from now on or later.
 
         A document that says exactly what the last version says is published already.
 
+        Args:
+            document: Its values, or YAML.
+            merchant_id: Whose.
+            author: Who does this.
+            effective_from: When it begins; now, if left out.
+            leave_none: Publish it although it is for fewer purchases than the version before it,
+                and some are left without any policy: all that is captured of those may be refunded.
+
         Raises:
             RefundPolicyRefused: ``data["mistakes"]`` lists everything that is wrong.
             InvalidField: ``instant_in_past``, or the author is malformed.
             NotFound: There is no such merchant.
-            Refused: ``refund_policy_scope_tie``, ``refund_policy_effective_order`` or
-                ``refund_policies_too_many``.
+            Refused: ``refund_policy_scope_tie``, ``refund_policy_effective_order``,
+                ``refund_policy_leaves_none`` or ``refund_policies_too_many``.
         """
         author = check_person(author, "author")
         policy = await read_document(document)
@@ -154,6 +164,8 @@ class RefundPolicyService:
                     return Published(held, is_new=False)
             check_start(line, begins, now)
             refuse_ties(policy.key, policy.scope, ties(catalogue, policy.key, policy.scope, begins))
+            if not leave_none and _leaves_none(catalogue, policy, now, begins):
+                raise _left(f"With {policy.key} for {scope_text(policy.scope)}", line[-1])
             so_far = await versions_so_far(connection, merchant_id, policy.key)
             if so_far["versions"] >= VERSIONS_MAX:
                 raise Refused(
@@ -214,13 +226,7 @@ class RefundPolicyService:
             catalogue, now = await self._catalogue_on(connection, merchant_id)
             check_return(catalogue, found, now)
             if not leave_none and leaves_none(catalogue, found, now):
-                raise Refused(
-                    f"Without {found.name} no policy would be in force for some of the purchases"
-                    f" that it is for ({scope_text(found.scope)}): everything that they pay could"
-                    " be refunded. Publish another policy first, or say that this is meant"
-                    " (leave_none).",
-                    code="refund_policy_leaves_none",
-                )
+                raise _left(f"Without {found.name}", found)
             named = {"merchant_id": merchant_id, "policy_key": key, "policy_version": version}
             rows = await fetch_on(
                 connection,
@@ -350,6 +356,26 @@ class RefundPolicyService:
             rows_max=rows_max,
         )
         return [version_from_row(row) for row in rows]
+
+
+def _leaves_none(
+    catalogue: PolicyCatalogue, policy: RefundPolicy, now: datetime, begins: datetime | None
+) -> bool:
+    """Say whether a document leaves purchases of the version before it without any policy."""
+    line = catalogue.line(policy.key)
+    if not line:
+        return False
+    instead = replace(line[-1], scope=policy.scope, effective_from=begins or now)
+    return leaves_none(catalogue, line[-1], now, instead)
+
+
+def _left(how: str, version: PolicyVersion) -> Refused:
+    return Refused(
+        f"{how} no policy would be in force for some of the purchases that {version.name} is for"
+        f" ({scope_text(version.scope)}): everything that they pay could be refunded. Publish"
+        " another policy first, or say that this is meant (leave_none).",
+        code="refund_policy_leaves_none",
+    )
 
 
 __all__ = [

@@ -2,7 +2,8 @@
 -- Writes a refund that is asked for, or one that was made at the gateway: the refund, the decision,
 -- what it moves on the payment with event, metrics and message, the attempt that recovery watches
 -- (or, until somebody approves, one that is over and only holds the key), and the claim of the key.
--- No row: the payment has moved. A key that somebody else holds breaks a unique index.
+-- No row: the payment has moved, or something would be sent while the gateway tells of a refund
+-- that is not booked. A key that somebody else holds breaks a unique index.
 WITH moved AS (
     UPDATE payments p
     SET version = p.version + 1,
@@ -15,6 +16,10 @@ WITH moved AS (
             SELECT FROM payments q
             WHERE q.merchant_id = :merchant_id AND q.idempotency_key = :idempotency_key::text
             OFFSET 0)
+        AND (:refund_status::text <> 'pending' OR NOT EXISTS (
+            SELECT FROM refund_notices w
+            WHERE w.merchant_id = :merchant_id AND w.payment_id = :payment_id
+                AND w.status = 'open'))
     RETURNING
         p.merchant_id, p.payment_id, p.version, p.status, p.currency, p.buyer_role, p.gateway,
         p.amount_captured
@@ -26,7 +31,7 @@ opened AS (
         gateway_id, created_at, updated_at, finished_at
     )
     SELECT
-        m.merchant_id, :refund_id::uuid, m.payment_id, :refund_status::text, :amount::bigint,
+        m.merchant_id, :refund_id::uuid, m.payment_id, :refund_status, :amount::bigint,
         m.currency, :reason::text, :origin::text, :idempotency_key, :requested_by::text,
         :quoted_amount::bigint, :policy_sha256::bytea, :override_reason::text, :four_eyes::boolean,
         :gateway_id::text, :occurred_at, :occurred_at,
@@ -130,19 +135,29 @@ counted AS (
         amount = payment_metrics.amount + excluded.amount,
         refunded = payment_metrics.refunded + excluded.refunded
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', :occurred_at, 'UTC') AS hour
     FROM moved m
-    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
+    JOIN metric_watermarks w ON w.merchant_id = m.merchant_id
+    WHERE w.hours_to > :occurred_at OR :occurred_at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT m.version, (SELECT a.attempt_no FROM attempted a) AS attempt_no FROM moved m;
 
 -- name: decide_refund
 -- Lets a person's decision about a refund take effect: approved, with the attempt that recovery
 -- watches; rejected or canceled, with what was reserved let go. With event, metrics and message. No
--- row: the payment has moved, or the refund waits for nobody.
+-- row: the payment has moved, or the refund waits for nobody, or it would be sent while the gateway
+-- tells of a refund that is not booked.
 WITH moved AS (
     UPDATE payments p
     SET version = p.version + 1,
@@ -153,13 +168,17 @@ WITH moved AS (
         AND p.version = :version::integer
         AND w.merchant_id = p.merchant_id AND w.refund_id = :refund_id::uuid
         AND w.payment_id = p.payment_id AND w.status = 'requested'
+        AND (:refund_status::text <> 'pending' OR NOT EXISTS (
+            SELECT FROM refund_notices n
+            WHERE n.merchant_id = :merchant_id AND n.payment_id = :payment_id
+                AND n.status = 'open'))
     RETURNING
         p.merchant_id, p.payment_id, p.version, p.status, p.currency, p.buyer_role, p.gateway,
         w.amount
 ),
 ended AS (
     UPDATE refunds r
-    SET status = :refund_status::text,
+    SET status = :refund_status,
         approved_by = CASE :refund_status WHEN 'pending' THEN :approver::text END,
         updated_at = :occurred_at,
         finished_at = CASE :refund_status WHEN 'pending' THEN NULL ELSE :occurred_at END
@@ -229,12 +248,21 @@ counted AS (
         count = payment_metrics.count + excluded.count,
         amount = payment_metrics.amount + excluded.amount
 ),
-late AS (
-    -- The hour was summed up already: a clock went back. It is summed up anew.
-    UPDATE metric_watermarks w
-    SET late_from = least(w.late_from, date_trunc('hour', :occurred_at, 'UTC'))
+summed AS MATERIALIZED (
+    -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It
+    -- is summed up anew. The lock keeps that from happening until this is committed; those who
+    -- count share it, and the mark is written only when it has to move.
+    SELECT w.merchant_id, w.late_from, date_trunc('hour', :occurred_at, 'UTC') AS hour
     FROM moved m
-    WHERE w.merchant_id = m.merchant_id AND w.hours_to > :occurred_at
+    JOIN metric_watermarks w ON w.merchant_id = m.merchant_id
+    WHERE w.hours_to > :occurred_at OR :occurred_at < clock_timestamp() - interval '1 minute'
+    FOR KEY SHARE OF w
+),
+late AS (
+    UPDATE metric_watermarks w
+    SET late_from = least(w.late_from, s.hour)
+    FROM summed s
+    WHERE w.merchant_id = s.merchant_id AND (s.late_from IS NULL OR s.late_from > s.hour)
 )
 SELECT m.version, (SELECT a.attempt_no FROM attempted a) AS attempt_no FROM moved m;
 
@@ -260,26 +288,27 @@ WHERE r.merchant_id = :merchant_id::uuid AND r.idempotency_key = :idempotency_ke
 
 -- name: refunds_so_far
 -- How many refunds a payment has had, how many of them count (they were given back, or may be), and
--- what those gave back of each component, where that was reckoned; always one row.
+-- of those what each gave back, beside how it was shared out when it was asked for, where that was
+-- reckoned; always one row.
 WITH these AS MATERIALIZED (
-    SELECT r.merchant_id, r.refund_id, r.status
+    SELECT r.merchant_id, r.refund_id, r.status, coalesce(r.settled_amount, r.amount) AS amount
     FROM refunds r
     -- "IS TRUE" keeps it off the index that begins with the merchant, which no payment leads into.
     WHERE r.payment_id = :payment_id::uuid AND (r.merchant_id = :merchant_id::uuid) IS TRUE
 ),
 given AS (
-    SELECT l.line ->> 'component' AS component, sum((l.line ->> 'this')::bigint) AS amount
+    SELECT t.refund_id, t.amount, d.breakdown
     FROM these t
     JOIN refund_decisions d
         ON d.merchant_id = t.merchant_id AND d.refund_id = t.refund_id AND d.sequence = 1
-    CROSS JOIN LATERAL jsonb_array_elements(d.breakdown) AS l (line)
     WHERE t.status = ANY(:counting::text[])
-    GROUP BY 1
 )
 SELECT
     count(*) AS every,
     count(*) FILTER (WHERE t.status = ANY(:counting)) AS counted,
-    (SELECT jsonb_object_agg(g.component, g.amount) FROM given g) AS given
+    -- No order: it would lead a planner to all decisions of the merchant.
+    (SELECT jsonb_object_agg(g.refund_id, jsonb_build_array(g.amount, g.breakdown)) FROM given g)
+        AS given
 FROM these t;
 
 -- name: disputes_so_far

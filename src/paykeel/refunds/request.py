@@ -14,6 +14,7 @@ from paykeel.idempotency import check_key, fingerprint
 from paykeel.metrics import writer_slot
 from paykeel.payments.encoding import encode
 from paykeel.payments.moves import Attempt, Move
+from paykeel.payments.notices import check_no_open_notice, fetchrow_held
 from paykeel.payments.operations import perform
 from paykeel.payments.refund_answers import compose_refund_answer
 from paykeel.payments.refunding import RefundStatus
@@ -79,7 +80,7 @@ async def request_refund(
 
     Raises:
         Refused: ``payment_not_refundable``, ``refund_denied``, ``refund_outside_policy``,
-            ``refunded_amount_changed``, ``refunds_too_many``.
+            ``refunded_amount_changed``, ``refunds_too_many``, ``refund_notice_open``.
         InvalidField: ``amount_over_refundable``, ``amount_required``.
         IdempotencyKeyReused: The key was used for another request.
     """
@@ -97,6 +98,8 @@ async def request_refund(
         gateway = await resources.gateways.by_name(payment.gateway)
         try:
             asked = await _reckon(desk, payment, request, key, mark, may_approve=may_approve)
+            if asked.terms.status is RefundStatus.PENDING:
+                await check_no_open_notice(resources, merchant_id, payment_id)
         except (Refused, InvalidField):
             # What took the room may be this very refund, opened since the key was looked up.
             duplicate = await _answer_duplicate(
@@ -163,7 +166,8 @@ async def _open(
     answer = compose_refund_answer(step.after, refund.told(), refund.status) if waits else None
     reference = gateway_reference(payment.merchant_id, asked.key, HELD_NUMBER if waits else 1)
     try:
-        row = await resources.database.fetchrow(
+        row = await fetchrow_held(
+            resources,
             SQL["open_refund"],
             **moving(step, resources),
             refund_id=refund.refund_id,

@@ -21,7 +21,6 @@ from paykeel.refunds.model import (
 )
 from paykeel.refunds.noticed import NoticeStatus
 from paykeel.refunds.notices import (
-    Person,
     book_notice,
     dismiss_notice,
     list_notices,
@@ -33,6 +32,7 @@ from paykeel.refunds.quoting import quote
 from paykeel.refunds.reckoning import check_refundable, check_room, facts_of
 from paykeel.refunds.request import SQL, Desk, request_refund
 from paykeel.refunds.standing import read_standing
+from paykeel.refunds.telling import Person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ class RefundService:
 
         Raises:
             Refused: ``payment_not_refundable``, ``refund_denied``, ``refund_outside_policy``,
-                ``refunded_amount_changed``, ``refunds_too_many``.
+                ``refunded_amount_changed``, ``refunds_too_many``, ``refund_notice_open``.
             InvalidField: ``amount_over_refundable``, ``amount_required``.
             IdempotencyKeyReused: The key was used for another request.
         """
@@ -150,7 +150,8 @@ class RefundService:
 
         Raises:
             NotFound: This merchant has no such refund.
-            Refused: ``refund_decided``, ``refund_needs_another_person`` or ``payment_disputed``.
+            Refused: ``refund_decided``, ``refund_needs_another_person``, ``payment_disputed`` or
+                ``refund_notice_open``.
         """
         return await decide_refund(self._desk, merchant_id, refund_id, APPROVED, operator, because)
 
@@ -264,8 +265,8 @@ class RefundService:
 
         Raises:
             NotFound: The gateway told of no such refund.
-            Refused: ``refund_notice_decided``, ``refund_notice_unclear`` or
-                ``refund_notice_no_room``.
+            Refused: ``refund_notice_decided``, ``refund_notice_unclear``,
+                ``refund_notice_too_early`` or ``refund_notice_no_room``.
         """
         person = Person.checked(operator, because)
         return await book_notice(self._resources, merchant_id, payment_id, gateway_id, person)
@@ -277,7 +278,7 @@ class RefundService:
 
         Raises:
             NotFound: The gateway told of no such refund.
-            Refused: ``refund_notice_decided``.
+            Refused: ``refund_notice_decided`` or ``refund_notice_too_early``.
         """
         person = Person.checked(operator, because)
         return await dismiss_notice(self._resources, merchant_id, payment_id, gateway_id, person)

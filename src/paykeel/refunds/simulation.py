@@ -3,7 +3,8 @@
 Every refund that was asked for keeps the instant and the facts by which its policy was asked; the
 rest is in the payment's history. So the same pure function answers again, for another policy. What
 would have been given before counts, for each payment: two refunds of it never come to more than was
-captured, here as little as in truth.
+captured, here as little as in truth. What counts as given is what went back, also where that was
+another amount than was asked for; a policy that gives as much as was asked for gives that.
 
 Of a policy's scope, a payment keeps the role and the product. The jurisdiction, the channel and the
 way of paying are known as far as the policy that it was made under names them; where that leaves
@@ -29,6 +30,7 @@ from paykeel.errors import NotFound
 from paykeel.fraud.backtest import Period, first_id
 from paykeel.money import exponent_of
 from paykeel.payments.refunding import AFTER_EVENT
+from paykeel.refunds.disputes import DISPUTE_MOVES, LOST
 from paykeel.refunds.facts import QuoteOutcome, RefundFacts
 from paykeel.refunds.policy import ANY, RefundReason, is_in, policy_sha256
 from paykeel.refunds.quoting import quote
@@ -80,6 +82,18 @@ class Sums:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """An earlier refund of the same payment, in minor units."""
+
+    #: What was asked for, and so reserved until its end was known.
+    asked: int
+    #: What would have been reserved.
+    reserved: int
+    #: What would have been given.
+    would: int
+
+
 @dataclass(slots=True)
 class _Findings:
     """What was found so far. It grows with roles, reasons and currencies, and not with refunds."""
@@ -100,22 +114,23 @@ class _Findings:
         for part in untold:
             self.untold[part] = self.untold.get(part, 0) + 1
         sums.refunds += 1
-        sums.given += row["amount"]
+        given = _given(row)
+        sums.given += given
         sums.would += would
         sums.asks += quoted.outcome is QuoteOutcome.ASK
         sums.approvals += quoted.approval
-        if would != row["amount"]:
+        if would != given:
             self.changed += 1
             shown = {
                 "refund_id": str(row["refund_id"]),
                 "payment_id": str(row["payment_id"]),
                 "currency": row["currency"],
-                "given": row["amount"],
+                "given": given,
                 "would": would,
                 "code": quoted.code,
                 "untold": list(untold),
             }
-            self.examples.append((abs(would - row["amount"]), shown))
+            self.examples.append((abs(would - given), shown))
             if len(self.examples) > 2 * EXAMPLES_MAX:
                 self._shorten()
 
@@ -211,11 +226,17 @@ async def _reckon(
     """Reckon page by page."""
     found = _Findings()
     past = SQL["past_refunds"]
-    arguments = past.arguments({**values, "events": _EVENTS, "live_events": _LIVE_EVENTS})
+    events = {
+        "events": _EVENTS,
+        "live_events": _LIVE_EVENTS,
+        "dispute_events": list(DISPUTE_MOVES),
+        "dispute_lost": LOST,
+    }
+    arguments = past.arguments({**values, **events})
     cursor = await connection.cursor(past.text, *arguments, timeout=TIMEOUT_MS / 1000)
     payment_id: UUID | None = None
-    #: Of this payment: what each refund would have given, and what was given.
-    before: dict[UUID, tuple[int, int]] = {}
+    #: Of this payment.
+    before: dict[UUID, _Before] = {}
     while rows := await cursor.fetch(PAGE_ROWS, timeout=TIMEOUT_MS / 1000):
         for row in rows:
             found.done += 1
@@ -226,10 +247,11 @@ async def _reckon(
             if row["payment_id"] != payment_id:
                 payment_id = row["payment_id"]
                 before.clear()
-            quoted = quote(policy, _facts(row, before), row["as_of"])
-            would = _would(row, quoted)
-            before[row["refund_id"]] = would, row["amount"]
-            found.add(row, would, quoted, untold)
+            facts = _facts(row, before)
+            quoted = quote(policy, facts, row["as_of"])
+            now = _would(row, quoted, _left(row, before))
+            before[row["refund_id"]] = now
+            found.add(row, now.would, quoted, untold)
         if on_progress is not None:
             on_progress(found.done, total)
         # Whoever else uses this loop gets a turn.
@@ -258,23 +280,51 @@ def _untold(policy: RefundPolicy, row: Any) -> Sequence[str] | None:
     return untold
 
 
-def _would(row: Any, quoted: RefundQuote) -> int:
+def _given(row: Any) -> int:
+    """Return what went back, or may; the gateway may have given another amount than was asked."""
+    settled: int | None = row["settled_amount"]
+    asked: int = row["amount"]
+    return asked if settled is None else settled
+
+
+def _would(row: Any, quoted: RefundQuote, left: int) -> _Before:
     """Return what would have been given: all that the policy gives, or what was asked for of it."""
     asked: int = row["amount"]
-    return quoted.amount if asked == row["quoted_amount"] else min(asked, quoted.amount)
+    given = _given(row)
+    reserved = quoted.amount if asked == row["quoted_amount"] else min(asked, quoted.amount)
+    would = reserved
+    if given != asked:
+        # Of what was sent the gateway gave back more or less, and would have done so again.
+        would = given if quoted.amount >= asked else min(given, quoted.amount)
+    return _Before(asked, reserved, min(would, left))
 
 
-def _facts(row: Any, before: Mapping[UUID, tuple[int, int]]) -> RefundFacts:
-    """Return what was known, as if the policy had held for the earlier refunds, too."""
-    counted = row["counted"]
-    refunded = row["refunded"]
-    count = len(counted)
-    for refund_id in counted:
+def _left(row: Any, before: Mapping[UUID, _Before]) -> int:
+    """Return what would have been left of what was captured, once all before had come to an end."""
+    out: int = row["refunded"]
+    for refund_id, taken in zip(row["counted"], row["taken"], strict=True):
         if refund_id in before:
-            would, given = before[refund_id]
-            refunded += would - given
+            out += before[refund_id].would - taken
+    left: int = row["captured"] - out
+    return max(0, left)
+
+
+def _facts(row: Any, before: Mapping[UUID, _Before]) -> RefundFacts:
+    """Return what was known, as if the policy had held for the earlier refunds, too.
+
+    The rules are those of ``reckoning.facts_of``. No notice was open: no refund is opened then.
+    """
+    counted = row["counted"]
+    # What a lost dispute took has gone back, too, by another way.
+    refunded = row["refunded"] + row["lost"]
+    count = len(counted)
+    for refund_id, taken in zip(counted, row["taken"], strict=True):
+        if refund_id in before:
+            one = before[refund_id]
+            # What the gateway gave another amount of was reserved as it was asked for until then.
+            refunded += (one.reserved if taken == one.asked else one.would) - taken
             # What would have given nothing would have been no refund.
-            count -= not would
+            count -= not one.reserved
     told: Mapping[str, Any] = row["facts"] or {}
     units = told.get("units")
     facts = {
@@ -283,7 +333,7 @@ def _facts(row: Any, before: Mapping[UUID, tuple[int, int]]) -> RefundFacts:
         "captured": row["captured"],
         "refunded": refunded,
         "refunds_count": count,
-        "disputed": row["disputed"],
+        "disputed": row["disputed"] - row["lost"],
         "purchased_at": row["purchased_at"],
         "captured_at": row["captured_at"] or row["purchased_at"],
         "delivered_at": _instant(told.get("delivered_at")),

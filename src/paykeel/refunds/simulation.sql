@@ -24,14 +24,16 @@ WHERE r.merchant_id = :merchant_id::uuid
 
 -- name: past_refunds
 -- The refunds of a period that were given, or may be, each with what was known when it was asked
--- for, and how its payment stood just before: amounts, and which refunds counted then. Where it was
--- bought, through which channel and how it was paid is not kept with a payment; what the policy
--- that it was made under is for says it, as far as it names that. No row: there was none. Read
--- through a cursor, payment by payment, and within one in their order.
+-- for, and how its payment stood just before: amounts, which refunds counted then and what each of
+-- them took, and what lost disputes had taken. Where it was bought, through which channel and how it
+-- was paid is not kept with a payment; what the policy that it was made under is for says it, as far
+-- as it names that. No row: there was none. Read through a cursor, payment by payment, and within
+-- one in their order.
 SELECT
-    r.refund_id, r.payment_id, r.amount, r.currency, r.reason, r.quoted_amount, d.as_of, d.facts,
-    p.buyer_role, p.kind, p.created_at AS purchased_at, b.captured_at, b.captured, b.refunded,
-    b.disputed, c.counted, h.jurisdiction, h.channel, h.payment_method
+    r.refund_id, r.payment_id, r.amount, r.settled_amount, r.currency, r.reason,
+    r.quoted_amount, d.as_of, d.facts, p.buyer_role, p.kind, p.created_at AS purchased_at,
+    b.captured_at, b.captured, b.refunded, b.disputed, c.counted, c.taken, x.lost, h.jurisdiction,
+    h.channel, h.payment_method
 FROM refunds r
 JOIN refund_decisions d
     ON d.merchant_id = :merchant_id::uuid AND d.refund_id = r.refund_id AND d.sequence = 1
@@ -56,17 +58,34 @@ CROSS JOIN LATERAL (
         AND e.sequence < o.sequence
 ) b
 CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(l.refund_id) FILTER (WHERE l.type = ANY(:live_events::text[])), '{}')
-        AS counted
+    SELECT
+        coalesce(array_agg(l.refund_id ORDER BY l.refund_id), '{}') AS counted,
+        coalesce(array_agg(l.taken ORDER BY l.refund_id), '{}') AS taken
     FROM (
-        SELECT DISTINCT ON (e.refund_id) e.refund_id, e.type
+        SELECT
+            e.refund_id, sum(e.refunded_delta + e.reserved_delta)::bigint AS taken,
+            (array_agg(e.type ORDER BY e.sequence DESC)
+                FILTER (WHERE e.type = ANY(:events::text[])))[1] AS type
         FROM payment_events e
         WHERE e.merchant_id = :merchant_id AND e.payment_id = r.payment_id
-            AND e.refund_id IS NOT NULL AND e.type = ANY(:events::text[])
-            AND e.sequence < o.sequence
-        ORDER BY e.refund_id, e.sequence DESC
+            AND e.refund_id IS NOT NULL AND e.sequence < o.sequence
+        GROUP BY e.refund_id
     ) l
+    WHERE l.type = ANY(:live_events::text[])
 ) c
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(l.amount) FILTER (WHERE l.type = :dispute_lost::text), 0)::bigint AS lost
+    FROM (
+        SELECT
+            (array_agg(e.amount ORDER BY e.sequence DESC) FILTER (WHERE e.disputed_delta > 0))[1]
+                AS amount,
+            (array_agg(e.type ORDER BY e.sequence DESC))[1] AS type
+        FROM payment_events e
+        WHERE e.merchant_id = :merchant_id AND e.payment_id = r.payment_id
+            AND e.type = ANY(:dispute_events::text[]) AND e.sequence < o.sequence
+        GROUP BY e.data ->> 'dispute'
+    ) l
+) x
 WHERE r.merchant_id = :merchant_id
     AND r.refund_id >= :id_min::uuid AND r.refund_id < :id_max::uuid
     AND r.created_at >= :since::timestamptz AND r.created_at < :until::timestamptz

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from paykeel.db.sql import load
 from paykeel.refunds.disputes import lost_amount, read_disputes
 from paykeel.refunds.reckoning import COUNTS, Standing
+from paykeel.refunds.sharing import given_of
 
 if TYPE_CHECKING:
     from paykeel.payments.model import Payment
@@ -28,9 +29,11 @@ async def read_standing(resources: Resources, payment: Payment) -> Standing:
         counting=[str(status) for status in COUNTS],
     )
     disputes = await read_disputes(resources, payment)
+    # By their ids, in the order in which they were opened.
+    given = sorted((row["given"] or {}).items())
     return Standing(
         refunds=row["every"],
         counted=row["counted"],
-        given=row["given"] or {},
+        given=given_of((amount, lines) for _, (amount, lines) in given if lines is not None),
         lost=lost_amount(disputes),
     )

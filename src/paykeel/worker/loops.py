@@ -117,6 +117,9 @@ class Worker:
         """Run ``once`` again and again; a full batch is followed at once."""
         while True:
             try:
+                # What a pass writes is dated by the database's clock, however long this machine
+                # was suspended since it last heard of it.
+                await self._core.database.read_clock()
                 done = await once()
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever it was
                 log.warning("worker.failed", loop=name, error=repr(error))

@@ -56,6 +56,7 @@ async def test_it_says_what_was_bought(scraped: Api) -> None:
         await scraped.buy(payment_method=method)
     found = parsed(await scrape(scraped, TOKEN))
     assert found["paykeel_purchases_opened_total"] == 3
+    assert found["paykeel_merchants_omitted"] == 0
     assert found["paykeel_purchases_succeeded_total"] == 2
     assert found["paykeel_purchases_failed_total"] == 1
     assert found["paykeel_amount_captured_minor_units_total"] == 2_500

@@ -72,6 +72,18 @@ async def test_the_last_policy_is_withdrawn_on_purpose_alone(api: Api) -> None:
     assert fits("RefundPolicy", taken)["status"] == "withdrawn"
 
 
+async def test_a_version_for_fewer_purchases_is_published_on_purpose_alone(api: Api) -> None:
+    await publish(api)
+    fewer = policy(scope={"channel": "web"})
+    planned = fits("RefundPolicyPlan", await api.post(f"{POLICIES}/plan", {"document": fewer}))
+    assert planned["leaves_none"] is True
+    body = {"author": "Ada", "document": fewer}
+    problem_of(await api.post(POLICIES, body), 409, "refund_policy_leaves_none")
+    problem_of(await api.post(POLICIES, {**body, "leave_none": 1}), 422, "boolean_required")
+    done = fits("RefundPolicy", await api.post(POLICIES, {**body, "leave_none": True}), 201)
+    assert done["scope"]["channel"] == "web"
+
+
 async def test_mistakes_are_listed(api: Api) -> None:
     wrong = {"key": "flexible", "title": "Flexible", "tiers": [], "currency": "EURO"}
     answer = await api.post(POLICIES, {"author": "Ada", "document": wrong})

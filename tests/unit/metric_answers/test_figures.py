@@ -103,7 +103,7 @@ def test_every_answer_says_its_period_and_formulas() -> None:
     }
     assert document["comparison"]["until"] == document["period"]["since"]
     assert document["time_zone"] == "Asia/Kolkata"
-    assert document["as_of"] == "2026-11-23T09:29:30.000000Z"
+    assert document["as_of"] == "2026-11-23T09:29:20.000000Z"
     assert document["formulas"]["success_per_attempt"].startswith(
         "succeeded / (succeeded + failed)"
     )

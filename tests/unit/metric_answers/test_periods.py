@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from paykeel.errors import InvalidField
 from paykeel.metrics.periods import (
     FIRST_INSTANT,
-    LONG_DAYS_MIN,
     PERIOD_DAYS_MAX,
     POINTS_MAX,
+    ROUNDED_DAYS_MIN,
     Interval,
     Period,
     boundaries,
@@ -176,18 +176,16 @@ def test_what_is_no_moment_is_refused(text: str, code: str) -> None:
 
 
 def test_a_period_ends_with_the_running_minute() -> None:
-    period = read_period("7d", None, NOW, UTC_ZONE)
+    period = read_period("36h", None, NOW, UTC_ZONE)
     assert period.until.isoformat() == "2026-11-23T09:31:00+00:00"
-    assert period.until - period.since == timedelta(days=7)
-    assert period.before == Period(period.since - timedelta(days=7), period.since)
+    assert period.until - period.since == timedelta(hours=36)
+    assert period.before == Period(period.since - timedelta(hours=36), period.since)
 
 
-def test_a_long_period_has_whole_hours_at_its_ends_and_before_it() -> None:
-    period = read_period(f"{LONG_DAYS_MIN}d", None, NOW, UTC_ZONE)
-    assert period.until.isoformat() == "2026-11-23T10:00:00+00:00"
-    assert (period.since.minute, period.before.since.minute) == (0, 0)
-    shorter = read_period(f"{LONG_DAYS_MIN - 1}d", None, NOW, UTC_ZONE)
-    assert shorter.since.minute == 31
+def test_a_long_period_begins_with_a_whole_hour() -> None:
+    period = read_period(f"{ROUNDED_DAYS_MIN}d", None, NOW, UTC_ZONE)
+    assert period.since.isoformat() == "2026-11-21T09:00:00+00:00"
+    assert period.until.isoformat() == "2026-11-23T09:31:00+00:00"
     # What was asked for to the minute stays as it was asked for.
     exact = read_period("2025-11-23T09:17Z", None, NOW, UTC_ZONE)
     assert exact.since.minute == 17
@@ -212,7 +210,10 @@ def test_a_period_has_limits(since: str, until: str | None, code: str) -> None:
     with pytest.raises(InvalidField) as refused:
         read_period(since, until, NOW, UTC_ZONE)
     assert (refused.value.field, refused.value.code) == ("since", code)
-    assert read_period(f"{PERIOD_DAYS_MAX}d", None, NOW, UTC_ZONE).before.since >= FIRST_INSTANT
+    before = read_period(f"{PERIOD_DAYS_MAX}d", None, NOW, UTC_ZONE).before
+    assert before is not None
+    assert before.since >= FIRST_INSTANT
+    assert Period(FIRST_INSTANT, NOW).before is None
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "/etc/passwd", "../UTC", "x" * 65])

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
 
 from paykeel.cli.context import DEFAULTS, Output
 from paykeel.cli.metrics import showing, tables
+from paykeel.merchants import Merchant
 from paykeel.metrics import answers
 from paykeel.metrics.asking import Asked, GroupBy, ask
 from paykeel.metrics.frauds import Stopped, Waiting, fraud, vamp
+from paykeel.metrics.levels import Watermarks
 from paykeel.metrics.reading import Counted, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
-
 COLUMNS = 80
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+NINE = NOW.replace(minute=0)
 MILLIONS = 9_876_543
 WAITING = Waiting(
     reviews_open=1,
@@ -134,6 +138,42 @@ def test_nothing_is_shown_as_nothing(capsys: pytest.CaptureFixture[str]) -> None
     assert "no alert is open" in page
     by_role = answers.timeseries(ask(NOW, Asked(group_by="role"), tuple(GroupBy)), [], [])
     assert "Nothing happened" in drawn(showing.timeseries, by_role, capsys)
+
+
+@pytest.mark.parametrize(
+    ("asked", "known", "told"),
+    [
+        (Asked(since="2000-01-01", until="2000-03-01"), Watermarks(), "before 2000"),
+        (
+            Asked(since="2026-11-23T08:10Z", until="2026-11-23T09:00Z"),
+            Watermarks(hours_to=NINE, days_to=NINE, minutes_from=NINE - timedelta(hours=1)),
+            "no longer kept",
+        ),
+    ],
+)
+def test_what_is_not_compared_is_shown(
+    asked: Asked, known: Watermarks, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = ask(NOW, asked, known=known)
+    waiting = WAITING.document(NOW)
+    shop = Merchant(UUID(int=1), "Harbour", "test", "active", "EUR", NOW)
+    pages = (
+        (showing.summary, tables.summary, answers.summary(question, ROWS, TIMED, waiting)),
+        (showing.failures, tables.failures, answers.failures(question, ROWS)),
+        (showing.latency, tables.latency, answers.latencies(question, TIMED)),
+        (showing.revenue, tables.revenue, answers.revenues(question, ROWS, None)),
+        (showing.fraud, tables.fraud, fraud(question, ROWS, [], WAITING, FRAUD["vamp"])),
+    )
+    for show, lines, document in pages:
+        alone = answers.told(question, document)
+        assert drawn(show, alone, capsys)
+        assert all(
+            value is None
+            for line in lines(alone)
+            for name, value in line.items()
+            if "before" in name
+        )
+        assert told in drawn(lambda out, page: showing.head(out, shop, page), alone, capsys)
 
 
 def test_what_has_no_rate_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +16,14 @@ import pytest
 
 from paykeel.metrics.sinks.datums import Datum, representative_us
 from paykeel.metrics.sinks.emf import Emf, lines
-from paykeel.metrics.sinks.port import Delivered, Probe, Seen, Unsure
+from paykeel.metrics.sinks.port import Delivered, Later, Probe, Seen, Unsure
 from tests.unit.metric_sinks.samples import AT, CAPTURED, FAILED, LAG, NEXT, TOOK
 
 SCHEMA = json.loads((Path(__file__).parent / "golden" / "emf_schema.json").read_text("utf-8"))
 EVENT_BYTES_MAX = 256 * 1024
+TIMEOUT_MS = 5_000
+ROOT = Path(__file__).resolve().parents[3]
+END_S_MAX = 20
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -38,7 +45,10 @@ def read(text: str) -> list[dict[str, Any]]:
 
 async def written(datums: list[Datum]) -> list[dict[str, Any]]:
     stream = io.StringIO()
-    assert await Emf(namespace="Paykeel", stream=stream).send(datums, AT) == Delivered()
+    assert (
+        await Emf(namespace="Paykeel", timeout_ms=TIMEOUT_MS, stream=stream).send(datums, AT)
+        == Delivered()
+    )
     return read(stream.getvalue())
 
 
@@ -95,13 +105,57 @@ def test_the_schema_refuses_what_is_no_emf(wrong: dict[str, Any]) -> None:
 async def test_a_stream_that_is_gone_is_uncertain() -> None:
     stream = io.StringIO()
     stream.close()
-    sink = Emf(namespace="Paykeel", stream=stream)
+    sink = Emf(namespace="Paykeel", timeout_ms=TIMEOUT_MS, stream=stream)
     assert isinstance(await sink.send([LAG], AT), Unsure)
     assert await sink.was_received(Probe(LAG, 0), AT) is Seen.UNREADABLE
     assert not sink.reads_back
 
 
+#: More than a pipe holds.
+MANY = [Datum("purchases_opened", (("gateway", f"g{n}"),), AT, 1) for n in range(1_000)]
+
+
+async def test_a_reader_that_stopped_holds_nothing_up() -> None:
+    out, into = os.pipe()
+    with os.fdopen(out) as reader, os.fdopen(into, "w") as stream:
+        sink = Emf(namespace="Paykeel", timeout_ms=200, stream=stream)
+        assert isinstance(await sink.send(MANY, AT), Unsure)
+        # Not a line is written into the middle of another.
+        assert isinstance(await sink.send([LAG], AT), Later)
+        found = read("".join(reader.readline() for _ in MANY))
+        assert len(found) == len(MANY)
+        assert sink._writer is not None
+        await asyncio.to_thread(sink._writer.join, END_S_MAX)
+        assert await sink.send([LAG], AT) == Delivered()
+        assert read(reader.readline())[0]["RecoveryLag"] == 12
+
+
+END = """
+import asyncio
+from paykeel.metrics.sinks.emf import Emf
+from tests.unit.metric_sinks.test_emf import AT, MANY
+sent = asyncio.run(Emf(namespace="Paykeel", timeout_ms=300).send(MANY, AT))
+raise SystemExit(7 if "Unsure" in repr(sent) else 1)
+"""
+
+
+def test_a_process_ends_though_nobody_reads() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", END],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        try:
+            assert process.wait(END_S_MAX) == 7, said
+        finally:
+            process.kill()
+
+
 def test_batches_are_of_bounded_size() -> None:
-    batches = Emf(namespace="Paykeel").pack([LAG] * 2_001)
+    batches = Emf(namespace="Paykeel", timeout_ms=TIMEOUT_MS).pack([LAG] * 2_001)
     assert [len(batch) for batch in batches] == [1_000, 1_000, 1]
     assert list(lines("Paykeel", [])) == []

@@ -152,10 +152,19 @@ async def test_what_a_collector_leaves_out_is_counted() -> None:
     assert await sent([LAG] * 3, Collector(answer=answer)) == Delivered(2, "too many")
 
 
+async def test_no_more_is_left_out_than_was_sent() -> None:
+    for told, dropped in ((2**62, 3), (-5, 0)):
+        partial = ExportMetricsPartialSuccess(rejected_data_points=told)
+        answer = ExportMetricsServiceResponse(partial_success=partial).SerializeToString()
+        assert await sent([LAG] * 3, Collector(answer=answer)) == Delivered(dropped, "")
+
+
 async def test_what_the_protocol_cannot_say_is_left_out() -> None:
     collector = Collector()
     large = Datum(CAPTURED.metric, CAPTURED.labels, AT, 2**63)
-    assert await sent([large, FAILED], collector) == Delivered(1)
+    assert await sent([large, FAILED], collector) == Delivered(
+        1, "1 beyond a whole number of 64 bits"
+    )
     assert list(metrics_of(collector)) == ["paykeel.purchases_failed"]
 
 

@@ -15,6 +15,7 @@ from paykeel.refunds.catalogue import (
     PolicyVersion,
     catalogue_of,
     current_of,
+    leaves_none,
     ties,
 )
 from paykeel.refunds.policy import ANY, PolicyScope
@@ -78,6 +79,32 @@ def test_one_policy_at_most_is_the_most_specific(
         weights = sorted(one.scope.weight for one in fitting)
         assert weights.count(found.scope.weight) == 1
         assert weights[-1] == found.scope.weight
+
+
+@given(made=PUBLICATIONS, scope=SCOPES, day=st.integers(0, 3), follows=st.booleans())
+def test_what_leaves_none_is_known_for_every_instant_to_come(
+    made: list[tuple[str, int, PolicyScope]], scope: PolicyScope, day: int, *, follows: bool
+) -> None:
+    catalogue = published(made)
+    for line in catalogue.lines:
+        taken = line[-1]
+        instead = replace(taken, scope=scope, effective_from=NOW + day * DAY, policy_version=99)
+        if follows and instead.effective_from <= taken.effective_from:
+            continue
+        every = [one for each in catalogue.lines for one in each if follows or one != taken]
+        every += [instead] if follows else []
+        after = catalogue_of(sorted(every, key=lambda one: (one.policy_key, one.policy_version)), 0)
+        days = [NOW + number * DAY for number in range(5)]
+        opened = [
+            at for at in days
+            if catalogue.in_force(taken.scope, at) is not None
+            and current_of(line, at) == taken
+            and after.in_force(taken.scope, at) is None
+        ]  # fmt: skip
+        bare = not follows and taken.effective_from > NOW
+        bare = bare and after.in_force(taken.scope, NOW) is None
+        found = leaves_none(catalogue, taken, NOW, instead if follows else None)
+        assert found == (bool(opened) and not bare)
 
 
 def test_a_version_holds_from_its_instant_on_until_the_next() -> None:

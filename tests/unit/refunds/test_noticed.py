@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from paykeel.payments.states import Status
+from paykeel.errors import Refused
+from paykeel.payments.states import CONCLUDED, Status
 from paykeel.refunds.noticed import (
     WHAT_TO_DO,
     Beside,
@@ -19,6 +20,7 @@ from paykeel.refunds.noticed import (
     RefundNotice,
     Wait,
     WaitsFor,
+    check_concluded,
     judge,
 )
 from tests.unit.payments import AMOUNT, payment
@@ -48,11 +50,28 @@ NOW = replace(payment(Status.SUCCEEDED), amount_captured=AMOUNT)
         (Beside(None, None, 0, 1), Wait(WaitsFor.PERSON)),
         # Its very id says more than what else is not known.
         (Beside(OURS, TOLD, 2, 2), Ours(OURS)),
+        # Late money that was given back here is no refund of its own.
+        (Beside(None, None, 1, 1, TOLD), Ours(None)),
+        (Beside(None, None, 0, 0, TOLD - 1), Wait(WaitsFor.PERSON)),
     ],
     ids=str,
 )
 def test_what_it_may_be_decides(beside: Beside, found: object) -> None:
     assert judge(NOW, NOTICE, beside) == found
+
+
+@pytest.mark.parametrize("status", sorted(Status))
+def test_nothing_is_decided_before_the_payment_has_an_end(status: Status) -> None:
+    now = replace(NOW, status=status)
+    if status in CONCLUDED:
+        assert judge(now, NOTICE, NOTHING) == Book()
+        check_concluded(now)
+        return
+    for beside in (NOTHING, SAME):
+        assert judge(now, NOTICE, beside, is_another=True) == Wait(WaitsFor.ANSWER)
+    with pytest.raises(Refused) as caught:
+        check_concluded(now)
+    assert caught.value.code == "refund_notice_too_early"
 
 
 def test_a_person_sets_aside_only_what_no_answer_will_tell() -> None:

@@ -27,7 +27,12 @@ from paykeel.money import Money
 from paykeel.payments.model import Event
 from paykeel.payments.moves import Close, Decision, Defer, Move, apply
 from paykeel.payments.refund_answers import compose_refund_answer, refund_answer
-from paykeel.payments.refunding import AFTER_EVENT, REFUND_TRANSITIONS, RefundStatus
+from paykeel.payments.refunding import (
+    AFTER_EVENT,
+    REFUND_TRANSITIONS,
+    RefundStatus,
+    said_id,
+)
 from paykeel.payments.rules import decide
 from paykeel.payments.states import Status
 from paykeel.payments.steps import step_for
@@ -119,15 +124,64 @@ def test_silence_keeps_it_reserved_and_watched(outcome: Outcome) -> None:
     assert (later.state, later.recover_ms, later.alarm) == ("open", WAITS.again_ms, False)
 
 
-@pytest.mark.parametrize("state", ["open", "done"])
-@pytest.mark.parametrize(
-    "amount", [Money(PART + 1, "EUR"), Money(PART - 1, "EUR"), Money(PART, "USD")]
-)
-def test_another_amount_is_an_alarm_and_nothing_is_booked(state: str, amount: Money) -> None:
-    found = decide(asked(), replace(sent(), state=state), Succeeded(amount), WAITS)
+OTHER_AMOUNTS = [Money(PART + 1, "EUR"), Money(PART - 1, "EUR"), Money(PART, "USD")]
+
+
+@pytest.mark.parametrize("amount", OTHER_AMOUNTS)
+def test_another_amount_is_an_alarm_and_nothing_is_booked(amount: Money) -> None:
+    found = decide(asked(), sent(), Succeeded(amount), WAITS)
     assert isinstance(found, Defer)
     assert found.alarm
     assert found.outcome.startswith("amount mismatch: asked 400, gateway says ")
+    assert said_id(sent(outcome=found.outcome)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["re_1", "as many\nlines", "x" * 130, "x" * 255, "half \ud800", None]
+)
+def test_what_the_gateway_said_of_another_amount_outlives_its_silence(name: str | None) -> None:
+    found = decide(asked(), sent(), Succeeded(OTHER_AMOUNTS[0], name), WAITS)
+    assert isinstance(found, Defer)
+    told = sent(outcome=found.outcome)
+    # An id is kept whole or not at all.
+    short = {"re_1": "re_1", "as many\nlines": "as many\nlines", "half \ud800": "half ?"}
+    assert said_id(told) == (name if name == "x" * 130 else short.get(name or ""))
+    for silence in (Unknown("timeout"), NotSent("connection_refused"), Pending("g_2")):
+        later = decide(asked(), told, silence, WAITS)
+        assert later == Defer("open", found.outcome, WAITS.again_ms)
+    assert move(decide(asked(), told, GIVEN, WAITS)).event_type == "payment.refunded"
+    assert move(decide(asked(), told, REFUSED, WAITS)).event_type == "payment.refund_failed"
+
+
+@pytest.mark.parametrize("amount", OTHER_AMOUNTS)
+@pytest.mark.parametrize(
+    ("end", "noted_as"),
+    [
+        ("payment.refund_failed", "payment.refund_unbooked"),
+        ("payment.refunded", "payment.refund_contradicted"),
+        ("payment.refund_late", "payment.refund_contradicted"),
+    ],
+)
+def test_another_amount_after_the_end_is_noted_once(end: str, noted_as: str, amount: Money) -> None:
+    now = asked(end, amount_refund_reserved=0, amount_refunded=PART)
+    noted = move(decide(now, ended(), Succeeded(amount, "g_9"), WAITS))
+    assert (noted.event_type, noted.refunded_delta, noted.refund_status, noted.alarm) == (
+        noted_as, 0, None, True,
+    )  # fmt: skip
+    assert noted.data == {
+        "said_amount": amount.minor, "said_currency": amount.currency, "said_id": "g_9",
+    }  # fmt: skip
+    again = replace(now, timeline=(*now.timeline, event(noted_as)))
+    assert decide(again, ended(), Succeeded(amount, "g_9"), WAITS) == Close("repeated")
+
+
+def test_what_a_person_settled_with_another_amount_is_what_the_gateway_may_repeat() -> None:
+    now = asked("payment.refund_sent", amount_refund_reserved=0, amount_refunded=PART - 1)
+    settled = event("payment.refunded", amount=PART - 1)
+    now = replace(now, timeline=(*now.timeline, settled))
+    assert decide(now, ended(), Succeeded(OTHER_AMOUNTS[1]), WAITS) == Close("repeated")
+    noted = move(decide(now, ended(), GIVEN, WAITS))
+    assert (noted.event_type, noted.data["said_amount"]) == ("payment.refund_contradicted", PART)
 
 
 @pytest.mark.parametrize("after", ["payment.refunded", "payment.refund_late"])
@@ -200,6 +254,26 @@ def test_what_was_booked_as_made_there_is_not_booked_late() -> None:
     for other in (Succeeded(GIVEN.amount, "g_3"), Succeeded(GIVEN.amount)):
         late = move(decide(now, ended("declined"), other, WAITS))
         assert late.event_type == "payment.refund_late"
+
+
+@pytest.mark.parametrize(
+    ("booked", "said", "event_type"),
+    [
+        (PART, Succeeded(GIVEN.amount), "payment.refund_unbooked"),
+        (PART, Succeeded(GIVEN.amount, "g_3"), "payment.refund_late"),
+        (PART + 1, Succeeded(GIVEN.amount), "payment.refund_late"),
+    ],
+)
+def test_what_has_no_id_is_not_booked_beside_what_it_may_be(
+    booked: int, said: Succeeded, event_type: str
+) -> None:
+    """The gateway had refused it, then told of a refund by itself; that may be this one."""
+    there = event("payment.refund_outside", ANOTHER, amount=booked, data={"gateway_refund": "g_2"})
+    now = asked("payment.refund_failed", amount_refund_reserved=0, amount_refunded=booked)
+    now = replace(now, timeline=(*now.timeline, there))
+    late = move(decide(now, ended("declined"), said, WAITS))
+    assert (late.event_type, late.alarm) == (event_type, True)
+    assert late.refunded_delta == (PART if event_type == "payment.refund_late" else 0)
 
 
 def test_another_refund_of_the_payment_says_nothing_of_this_one() -> None:

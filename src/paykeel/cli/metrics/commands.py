@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from cyclopts import Group, Parameter
 
@@ -17,9 +20,9 @@ from paykeel.cli.context import (
     open_core,
 )
 from paykeel.cli.metrics import showing, tables
-from paykeel.errors import InvalidInput
+from paykeel.errors import InvalidField, InvalidInput
 from paykeel.metrics import Asked
-from paykeel.metrics.periods import fitting
+from paykeel.metrics.periods import Period, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -97,12 +100,14 @@ async def summary(
         document = await core.metrics.summary(merchant_id, question)
         if common.json or options.csv:
             return document
-        # The charts beside the figures.
-        period = core.metrics.question("summary", question)
-        interval = str(fitting(period.period, period.zone, SPARK_POINTS_MAX))
-        asked_again = replace(question, interval=interval, group_by=None)
-        chart = await core.metrics.timeseries(merchant_id, asked_again)
-        return {**document, "chart": chart}
+        # The charts beside the figures, where these can be cut into few enough pieces.
+        since, until = (document["period"][end] for end in ("since", "until"))
+        period = Period(datetime.fromisoformat(since), datetime.fromisoformat(until))
+        interval = str(fitting(period, ZoneInfo(document["time_zone"]), SPARK_POINTS_MAX))
+        asked_again = replace(question, since=since, until=until, interval=interval, group_by=None)
+        with suppress(InvalidField):
+            document["chart"] = await core.metrics.timeseries(merchant_id, asked_again)
+        return document
 
     await _run(options, common, find, showing.summary, tables.summary)
 

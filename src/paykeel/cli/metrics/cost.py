@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -14,11 +13,9 @@ from paykeel.cli.context import DEFAULTS, Common, Flag, Output, open_core
 from paykeel.metrics.catalogue import CATALOGUE
 from paykeel.metrics.cost import PRICES, PRICES_AS_OF, Bill, bill_of
 from paykeel.metrics.sinks.dimensions import ASSUMED, Sizes, parse_sets, write_sets
-from paykeel.metrics.sinks.states import SQL
+from paykeel.metrics.sinks.states import measured_sizes
 from paykeel.settings import Settings
 
-#: Over how many days the different values are counted.
-MEASURED_DAYS = 30
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))]
 #: None of something, too.
 Some = Annotated[int, Parameter(validator=Number(gte=0, lte=1_000_000))]
@@ -81,10 +78,10 @@ async def cost(  # noqa: PLR0913 - each is an option of its own
     document = bill.document()
     document["series_max"] = settings.metrics_series_max
     out.document(document)
-    _show(out, bill, settings.metrics_series_max)
+    _show(out, bill, settings.metrics_series_max, measured=measured)
 
 
-def _show(out: Output, bill: Bill, series_max: int) -> None:
+def _show(out: Output, bill: Bill, series_max: int, *, measured: bool) -> None:
     out.table(
         ("metric", "cost class", "series"),
         [
@@ -112,16 +109,14 @@ def _show(out: Output, bill: Bill, series_max: int) -> None:
         f"us-east-1 as of {PRICES_AS_OF}, or those given."
     )
     if bill.series_count > series_max:
-        out.line(f"PAYKEEL_METRICS_SERIES_MAX allows {series_max} series: Paykeel would not start.")
+        then = (
+            "they are sent all the same. Ask for fewer dimensions, or allow more."
+            if measured
+            else "Paykeel would not start."
+        )
+        out.line(f"PAYKEEL_METRICS_SERIES_MAX allows {series_max} series: {then}")
 
 
 async def _measure(settings: Settings) -> Sizes:
-    """Count the different values of the last days; of nothing, one is assumed."""
     async with open_core(settings) as core:
-        row = await core.database.fetchrow(
-            SQL["series_sizes"],
-            since=core.database.now() - timedelta(days=MEASURED_DAYS),
-            modes=list(core.metric_sinks.options.plan.modes),
-        )
-    assert row is not None, "it always has one row"  # noqa: S101 - for the type checker
-    return Sizes(**{name: max(1, value) for name, value in row.items()})
+        return await measured_sizes(core.database, core.metric_sinks.options.plan.modes)

@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 from paykeel.cli.metrics.writing import (
     ASCII_BLOCKS,
     BLOCKS,
+    compared,
     duration,
     growth,
+    local,
     merged,
     money,
     number,
+    past,
     percent,
     signed,
     spark,
@@ -37,13 +40,13 @@ _DAYS_OF = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
 def head(out: Output, merchant: Merchant, document: Document) -> None:
     """Say whose figures these are, of which period, and how new."""
     zone = ZoneInfo(document["time_zone"])
-    period, before = document["period"], document["comparison"]
+    period = document["period"]
     out.line(f"{merchant.name} ({merchant.mode})")
     out.facts(
         {
-            "period": f"{_local(period['since'], zone)} to {_local(period['until'], zone)}",
-            "before": f"{_local(before['since'], zone)} to {_local(before['until'], zone)}",
-            "complete up to": f"{_local(document['as_of'], zone, '%Y-%m-%d %H:%M:%S')} {zone.key}",
+            "period": f"{local(period['since'], zone)} to {local(period['until'], zone)}",
+            "before": compared(document, zone),
+            "complete up to": f"{local(document['as_of'], zone, '%Y-%m-%d %H:%M:%S')} {zone.key}",
             **{
                 f"only {name}": ", ".join(values)
                 for name, values in document["filters"].items()
@@ -51,10 +54,6 @@ def head(out: Output, merchant: Merchant, document: Document) -> None:
             },
         }
     )
-
-
-def _local(text: str, zone: ZoneInfo, form: str = "%Y-%m-%d %H:%M") -> str:
-    return datetime.fromisoformat(text).astimezone(zone).strftime(form)
 
 
 def _blocks(out: Output) -> str:
@@ -67,7 +66,7 @@ def summary(out: Output, document: Document) -> None:
     _success(out, document)
     if document["reasons"]:
         _reasons(out, document["reasons"][:_REASONS_SHOWN_MAX], "Why purchases failed")
-    points = document["chart"]["series"][0]["points"]
+    points = document["chart"]["series"][0]["points"] if "chart" in document else None
     _money(out, document["revenue"], "Revenue", points)
     if document["latency"] is not None:
         _stages(out, document["latency"], "How long it took")
@@ -92,7 +91,7 @@ def summary(out: Output, document: Document) -> None:
 
 def _purchases(out: Output, document: Document) -> None:
     now = document["purchases"]
-    before = {name: change["value"] for name, change in now["before"].items()}
+    before = {name: change["value"] for name, change in (now["before"] or {}).items()}
     names = (*_ENDS, "pending")
     out.table(
         ("", *names),
@@ -128,7 +127,7 @@ def _success(out: Output, document: Document) -> None:
             (
                 name,
                 percent(rate["rate_bp"]),
-                signed(rate["before"]["change_bp"]),
+                signed(past(rate, "change_bp")),
                 _interval(rate),
                 f"{number(rate['numerator'])} of {number(rate['denominator'])}",
             )
@@ -153,7 +152,7 @@ def _reasons(out: Output, reasons: Sequence[Document], title: str) -> None:
             (
                 one["reason"],
                 number(one["count"]),
-                number(one["before"]["value"]),
+                number(past(one, "value")),
                 percent(one["share_bp"]),
                 one["mender"] or "-",
                 {True: "can help", False: "cannot help", None: "-"}[one["retry_can_help"]],
@@ -181,8 +180,8 @@ def _money(
             (
                 one["currency"],
                 *(money(one[name], one["currency"]) for name in ("gross", "refunds", "net")),
-                money(one["before"]["net"]["value"], one["currency"]),
-                growth(one["before"]["net"]["growth_bp"]),
+                money(past(one, "net", "value"), one["currency"]),
+                growth(past(one, "net", "growth_bp")),
             )
             for one in revenue_of
         ],
@@ -210,7 +209,7 @@ def _stages(out: Output, stages: Document, title: str) -> None:
                 stage,
                 number(timed["count"]),
                 *(duration(timed[name]) for name in ("mean_us", "p50_us", "p95_us", "p99_us")),
-                duration(timed["before"]["p95_us"]),
+                duration(past(timed, "p95_us")),
             )
             for stage, timed in stages.items()
         ],
@@ -278,7 +277,7 @@ def failures(out: Output, document: Document) -> None:
     out.line("")
     out.line(
         f"{number(rate['numerator'])} of {number(rate['denominator'])} that a gateway answered"
-        f" failed: {percent(rate['rate_bp'])}, before {percent(rate['before']['rate_bp'])}."
+        f" failed: {percent(rate['rate_bp'])}, before {percent(past(rate, 'rate_bp'))}."
     )
     for title, part in _parts(document, "Why"):
         if part["reasons"]:
@@ -338,7 +337,7 @@ def fraud(out: Output, document: Document) -> None:
         {
             "blocked": f"{number(blocked['numerator'])} of {number(blocked['denominator'])}"
             f" that concluded: {percent(blocked['rate_bp'])}",
-            "the period before": percent(blocked["before"]["rate_bp"]),
+            "the period before": percent(past(blocked, "rate_bp")),
             "amounts": sums(blocked["amounts"]) or "-",
             "by a person": number(blocked["by_people"]),
             "reviews": _waits(document["reviews"]),

@@ -6,6 +6,8 @@ import csv
 import sys
 from typing import TYPE_CHECKING, Any
 
+from paykeel.cli.metrics.writing import past
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -36,16 +38,16 @@ def summary(document: Document) -> list[Document]:
     for group, part in _parts(document):
         purchases = part["purchases"]
         for name in (*_ENDS, "pending"):
-            before = purchases["before"].get(name, {}).get("value")
+            before = (purchases["before"] or {}).get(name, {}).get("value")
             rows.append(_fact(group, name, "", purchases[name], before))
         for name, rate in (
             ("success_per_attempt_bp", part["success"]["per_attempt"]),
             ("success_per_purchase_bp", part["success"]["per_purchase"]),
             ("failure_rate_bp", part["failure"]),
         ):
-            rows.append(_fact(group, name, "", rate["rate_bp"], rate["before"]["rate_bp"]))
+            rows.append(_fact(group, name, "", rate["rate_bp"], past(rate, "rate_bp")))
         rows += [
-            _fact(group, name, one["currency"], one[name], one["before"][name]["value"])
+            _fact(group, name, one["currency"], one[name], past(one, name, "value"))
             for one in part["revenue"]
             for name in ("gross", "refunds", "net")
         ]
@@ -98,7 +100,7 @@ def failures(document: Document) -> list[Document]:
             "share_bp": one["share_bp"],
             "mender": one["mender"],
             "retry_can_help": one["retry_can_help"],
-            "count_before": one["before"]["value"],
+            "count_before": past(one, "value"),
         }
         for group, part in _parts(document)
         for one in part["reasons"]
@@ -114,7 +116,7 @@ def latency(document: Document) -> list[Document]:
             **{name: value for name, value in timed.items() if name != "before"},
             **{
                 f"{name}_before": value
-                for name, value in timed["before"].items()
+                for name, value in (timed["before"] or {}).items()
                 if not name.startswith("change_")
             },
         }
@@ -138,7 +140,7 @@ def _money(group: str, one: Document) -> Document:
         "currency": one["currency"],
         "exponent": one["exponent"],
         **{name: one[name] for name in names},
-        **{f"{name}_before": one["before"][name]["value"] for name in names},
+        **{f"{name}_before": past(one, name, "value") for name in names},
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from paykeel.money import Money, divide_half_even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-=oO#@"
@@ -84,12 +86,26 @@ def duration(us: int | None) -> str:
     return f"{divide_half_even(us, unit):,} {name}"
 
 
-def money(amount: int, currency: str) -> str:
+def past(one: Mapping[str, Any], *names: str) -> Any:
+    """Return a figure of the period before; nothing when there is none to compare with.
+
+    >>> past({"before": {"net": {"value": 5}}}, "net", "value"), past({"before": None}, "value")
+    (5, None)
+    """
+    found = one["before"]
+    for name in names:
+        found = None if found is None else found[name]
+    return found
+
+
+def money(amount: int | None, currency: str) -> str:
     """Write an amount of minor units with its thousands, without its currency.
 
     >>> money(123456789, "EUR"), money(-1250, "JPY"), money(5, "KWD")
     ('1,234,567.89', '-1,250', '0.005')
     """
+    if amount is None:
+        return _NOTHING
     major = Money(abs(amount), currency).major
     whole, point, places = major.partition(".")
     return f"{'-' if amount < 0 else ''}{int(whole):,}{point}{places}"
@@ -131,3 +147,18 @@ def _height(value: int, largest: int, heights: int) -> int:
     if value <= 0 or largest <= 0:
         return 0
     return max(1, -(-value * (heights - 1) // largest))
+
+
+def compared(document: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Write with which period an answer is compared, or why with none."""
+    before = document["comparison"]
+    if before is not None:
+        return f"{local(before['since'], zone)} to {local(before['until'], zone)}"
+    if document["comparison_missing"] == "metrics_resolution_gone":
+        return "not compared: no longer kept by hours or minutes, which it would need"
+    return "not compared: it would begin before 2000"
+
+
+def local(text: str, zone: ZoneInfo, form: str = "%Y-%m-%d %H:%M") -> str:
+    """Write an instant by the clock of a place."""
+    return datetime.fromisoformat(text).astimezone(zone).strftime(form)

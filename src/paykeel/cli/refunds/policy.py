@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ async def apply(
     effective_from: str | None = None,
     locale: str = DEFAULT_LOCALE,
     author: Author = None,
+    leave_none: Flag = False,
     yes: Flag = False,
     merchant: MerchantOption = None,
     common: Common = DEFAULTS,
@@ -95,6 +97,7 @@ async def apply(
         effective_from: When it begins: 2027-01-01, or how long from now: 30d. Now, if left out.
         locale: The language of the sentences.
         author: Who does this; the user of this terminal when left out.
+        leave_none: Publish it although no policy is in force for some purchases then.
         yes: Do not ask.
         merchant: Whose; not needed while there is only one.
         common: The options of every command.
@@ -109,7 +112,7 @@ async def apply(
             text, merchant_id=owner.merchant_id, locale=locale, effective_from=begins
         )
         _show_plan(out, made)
-        if not made.is_publishable:
+        if not replace(made, leaves_none=made.leaves_none and not leave_none).is_publishable:
             out.document(made.document())
             return USAGE if made.mistakes else REFUSED
         is_new = made.change is not PolicyChange.UNCHANGED
@@ -121,6 +124,7 @@ async def apply(
             merchant_id=owner.merchant_id,
             author=author or login(),
             effective_from=begins,
+            leave_none=leave_none,
         )
     out.document({**done.version.document(), "is_new": done.is_new, "plan": made.document()})
     since = told(done.version.effective_from)
@@ -296,6 +300,12 @@ def _show_plan(out: Output, made: PolicyPlan) -> None:
     if made.ties:
         out.line("\nAs specific, for some of the same purchases; it would be refused:")
         _table(out, made.ties)
+    if made.leaves_none:
+        out.line(
+            "\nIt is for fewer purchases than the version before it, and no policy is in force for"
+            "\nthe others then: all that they pay may be refunded. It is refused without"
+            " --leave-none."
+        )
 
 
 def _table(out: Output, versions: Sequence[PolicyVersion]) -> None:

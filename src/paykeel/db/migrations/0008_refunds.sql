@@ -179,7 +179,7 @@ CREATE TABLE refund_notices (
     -- booked: as a refund made there. ours: it is one that was asked for here. dismissed: a person
     -- said that it is none.
     status text COLLATE "C" NOT NULL CHECK (status IN ('open', 'booked', 'ours', 'dismissed')),
-    -- What it became.
+    -- What it became; with ours, null: late money that was given back.
     refund_id uuid,
     -- Why it was left open when it was last looked at; null: nobody has looked.
     waits_for text COLLATE "C" CHECK (waits_for IN ('answer', 'person', 'room')),
@@ -194,7 +194,8 @@ CREATE TABLE refund_notices (
     FOREIGN KEY (merchant_id, payment_id) REFERENCES payments,
     FOREIGN KEY (merchant_id, refund_id) REFERENCES refunds,
     CONSTRAINT refund_notices_became CHECK (
-        (refund_id IS NOT NULL) = (status IN ('booked', 'ours'))),
+        CASE WHEN refund_id IS NULL THEN status <> 'booked'
+            ELSE status IN ('booked', 'ours') END),
     CONSTRAINT refund_notices_watched_while_open CHECK (
         (next_try_at IS NOT NULL) = (status = 'open')),
     CONSTRAINT refund_notices_dismissed_whole CHECK (

@@ -6,6 +6,8 @@
 CREATE TABLE metric_sinks (
     sink text COLLATE "C" PRIMARY KEY CHECK (sink IN ('cloudwatch', 'emf', 'otlp')),
     started_at timestamptz NOT NULL,
+    -- When a worker last had it on, to the hour: minutes are kept for it until it is long off.
+    last_on_at timestamptz NOT NULL,
     -- Minutes before this instant are in batches, or were sent, or dropped and counted.
     prepared_to timestamptz NOT NULL,
     -- Minutes before this instant were compared with what had been prepared of them.
@@ -44,6 +46,8 @@ CREATE TABLE metric_sink_batches (
     -- knows whether the batch arrived.
     probe jsonb NOT NULL CHECK (jsonb_typeof(probe) = 'object'),
     tries integer NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    -- It was sent again although it may have arrived before, or it could not be found out.
+    uncertain boolean NOT NULL DEFAULT false,
     sending_since timestamptz,
     claimed_until timestamptz,
     created_at timestamptz NOT NULL,
@@ -61,8 +65,8 @@ CREATE INDEX metric_sink_batches_waiting ON metric_sink_batches (sink, sequence)
 
 GRANT SELECT, INSERT ON metric_sinks, metric_sink_batches TO paykeel_app;
 GRANT UPDATE (
-    prepared_to, compared_to, sampled_at, last_sequence, failures, retry_at, last_error,
+    last_on_at, prepared_to, compared_to, sampled_at, last_sequence, failures, retry_at, last_error,
     last_sent_at, batches_sent, datums_sent, datums_dropped, batches_uncertain, datums_late)
     ON metric_sinks TO paykeel_app;
-GRANT UPDATE (state, tries, sending_since, claimed_until, sent_at), DELETE
+GRANT UPDATE (state, tries, uncertain, sending_since, claimed_until, sent_at), DELETE
     ON metric_sink_batches TO paykeel_app;

@@ -8,14 +8,18 @@ readers of the format ignore what is beyond that without a word.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import os
 import sys
+from concurrent.futures import Future
 from itertools import groupby
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from paykeel.metrics.catalogue import CATALOGUE, CLOUDWATCH_UNITS, Kind, cloudwatch_name
 from paykeel.metrics.sinks.datums import representative_us
-from paykeel.metrics.sinks.port import REASON_CHARACTERS_MAX, Delivered, Seen, Unsure
+from paykeel.metrics.sinks.port import REASON_CHARACTERS_MAX, Delivered, Later, Seen, Unsure
 from paykeel.metrics.sinks.validate import AGE_MAX
 
 if TYPE_CHECKING:
@@ -40,10 +44,12 @@ class Emf:
     reads_back = False
     age_max: timedelta | None = AGE_MAX
 
-    def __init__(self, *, namespace: str, stream: TextIO | None = None) -> None:
+    def __init__(self, *, namespace: str, timeout_ms: int, stream: TextIO | None = None) -> None:
         """Take the namespace, and where to write; standard output unless told otherwise."""
         self._namespace = namespace
+        self._timeout_ms = timeout_ms
         self._stream = stream
+        self._writer: Thread | None = None
 
     def sets(self, asked: Sequence[DimensionSet]) -> tuple[DimensionSet, ...]:
         """Return all: CloudWatch adds nothing up over dimensions."""
@@ -54,12 +60,22 @@ class Emf:
         return parts_of(datums, BATCH_DATUMS_MAX)
 
     async def send(self, datums: Sequence[Datum], now: datetime) -> Delivery:
-        """Write one batch in one piece."""
+        """Write one batch in one piece, unless nobody reads what was written before.
+
+        The thread is a daemon, which the end of the process does not wait for: whoever stopped
+        reading may never go on.
+        """
         del now
-        text = "".join(f"{json.dumps(line)}\n" for line in lines(self._namespace, datums))
+        if self._writer is not None and self._writer.is_alive():
+            return Later("nobody reads standard output")
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()
+        self._writer = Thread(target=self._write, args=(datums, done), daemon=True)
+        self._writer.start()
         try:
-            await asyncio.to_thread(self._write, text)
-        except (OSError, ValueError) as error:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                await asyncio.wrap_future(done)
+        except (OSError, ValueError) as error:  # Being out of time is among them.
             return Unsure(f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX])
         return Delivered()
 
@@ -71,10 +87,29 @@ class Emf:
     async def close(self) -> None:
         """Leave the stream open: it is not ours."""
 
-    def _write(self, text: str) -> None:
-        stream = self._stream or sys.stdout
+    def _write(self, datums: Sequence[Datum], done: Future[None]) -> None:
+        try:
+            text = "".join(f"{json.dumps(line)}\n" for line in lines(self._namespace, datums))
+            _write_through(self._stream or sys.stdout, text)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+
+def _write_through(stream: TextIO, text: str) -> None:
+    """Write past the stream's own buffer: the end of the process would wait for the lock of that.
+
+    A stream that is no file, as in a test, is written to as it is.
+    """
+    try:
+        number = stream.fileno()
+    except io.UnsupportedOperation:
         stream.write(text)
-        stream.flush()
+        return
+    data = text.encode()
+    while data:
+        data = data[os.write(number, data) :]
 
 
 def parts_of(datums: Sequence[Datum], datums_max: int) -> list[list[Datum]]:

@@ -2,13 +2,13 @@
 
 A minute is prepared when it is old enough to be complete. What will be sent is stored before it is
 sent, in the transaction that moves the sink's cursor, so that a crash at any point leaves either
-nothing or the whole batch. While it is sent no connection is held. A batch that was being sent when
-its process ended may have arrived or not: a sink that can be read is asked, and of one that cannot,
-the batch is sent again and counted as uncertain.
+nothing or the whole batch. What takes the processor long is done in a thread, since a sink that
+catches up must not keep purchases waiting.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,17 +28,9 @@ from paykeel.metrics.sinks.datums import (
     gauge,
     late,
 )
-from paykeel.metrics.sinks.dimensions import parse_sets, write_sets
-from paykeel.metrics.sinks.port import (
-    REASON_CHARACTERS_MAX,
-    Delivered,
-    Later,
-    Probe,
-    Refused,
-    Seen,
-    Unsure,
-)
-from paykeel.metrics.sinks.states import SQL, minute_of, pause_ms, sink_states
+from paykeel.metrics.sinks.dimensions import estimate, parse_sets, write_sets
+from paykeel.metrics.sinks.sending import Sender
+from paykeel.metrics.sinks.states import SQL, measured_sizes, minute_of, sink_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,13 +42,16 @@ if TYPE_CHECKING:
     from paykeel.metrics.sinks.dimensions import DimensionSet
     from paykeel.metrics.sinks.port import MetricsSink
 
+    #: Rows of the minutes of payments, and of those of durations.
+    _Rows = tuple[Sequence[asyncpg.Record], Sequence[asyncpg.Record]]
+
 #: The most minutes that one pass prepares or compares, and the most batches that it sends.
 PASS_MINUTES_MAX = 60
 PASS_BATCHES_MAX = 100
 #: With more than this waiting, gauges are not sampled: nobody needs the moments of an outage.
 GAUGES_WAITING_MAX = 20
-#: How long a batch is its sender's alone, in timeouts of the sink: connecting, sending, reading.
-LEASE_TIMEOUTS = 4
+#: How often what there is is compared with the budget of series.
+BUDGET_INTERVAL = timedelta(hours=1)
 
 log = structlog.get_logger("paykeel.metrics")
 
@@ -75,21 +70,7 @@ class Plan:
     timeout_ms: int
     #: How long a batch that is not seen may still turn up.
     readback: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A batch that is ours to send."""
-
-    sequence: int
-    kind: str
-    datums: tuple[Datum, ...]
-    probe: Probe
-    tries: int
-    sending_since: datetime
-    state_before: str
-    failures: int
-    now: datetime
+    series_max: int
 
 
 class Feed:
@@ -101,7 +82,8 @@ class Feed:
         self._sink = sink
         self._plan = plan
         self._sets = sink.sets(plan.sets)
-        self._known = False
+        self._sender = Sender(database, sink, timeout_ms=plan.timeout_ms, readback=plan.readback)
+        self._budget_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -110,17 +92,14 @@ class Feed:
 
     async def run_once(self) -> bool:
         """Prepare, send and compare once; return whether more can be done at once."""
-        if not self._known:
-            await self._database.fetch(
-                SQL["open_sink"],
-                sink=self.name,
-                backfill_minutes=self._plan.backfill_minutes,
-            )
-            self._known = True
+        await self._database.fetch(
+            SQL["open_sink"], sink=self.name, backfill_minutes=self._plan.backfill_minutes
+        )
+        await self._watch_budget()
         more = await self._prepare()
         await self._sample()
         for _ in range(PASS_BATCHES_MAX):
-            if not await self._send_next():
+            if not await self._sender.send_next():
                 break
         else:
             more = True
@@ -131,6 +110,18 @@ class Feed:
     async def close(self) -> None:
         """Let go of the sink."""
         await self._sink.close()
+
+    async def _watch_budget(self) -> None:
+        """Say it loudly when there are more series than the budget; what is there is still sent."""
+        now = self._database.now()
+        if self._budget_at is not None and now < self._budget_at + BUDGET_INTERVAL:
+            return
+        self._budget_at = now
+        sizes = await measured_sizes(self._database, self._plan.modes)
+        series = sum(estimate(self._plan.sets, sizes).values())
+        if series > self._plan.series_max:
+            limit = self._plan.series_max
+            log.error("metrics.budget_exceeded", sink=self.name, series=series, series_max=limit)
 
     async def _prepare(self) -> bool:
         """Store the next minutes as they will be sent; return whether more are ready."""
@@ -143,7 +134,8 @@ class Feed:
             until = min(since + PASS_MINUTES_MAX * MINUTE, ready)
             if until <= since:
                 return False
-            datums = await self._read(connection, since, until, self._sets)
+            rows = await self._read(connection, since, until)
+            datums = await asyncio.to_thread(_fold, rows, self._sets)
             kept = self._young(datums, held["now"])
             last = await self._store(connection, "minutes", kept, held["last_sequence"], {})
             moved = {"prepared_to": until, "last_sequence": last}
@@ -201,9 +193,20 @@ class Feed:
     ) -> tuple[list[Datum], dict[tuple[Series, datetime], int]]:
         """Return what was added to minutes, under the dimensions by which each was prepared."""
         span = {"sink": self.name, "since": since, "until": until}
-        rows = await fetch_on(connection, SQL["prepared_batches"], span)
+        batches = await fetch_on(connection, SQL["prepared_batches"], span)
+        rows = await self._read(connection, since, until)
+        return await asyncio.to_thread(self._compared, batches, rows, (since, until), now)
+
+    def _compared(
+        self,
+        batches: Sequence[asyncpg.Record],
+        rows: _Rows,
+        span: tuple[datetime, datetime],
+        now: datetime,
+    ) -> tuple[list[Datum], dict[tuple[Series, datetime], int]]:
+        since, until = span
         prepared: dict[str, list[Datum]] = {write_sets(self._sets): []}
-        for row in rows:
+        for row in batches:
             inside = prepared.setdefault(row["dimensions"], [])
             inside += (
                 datum for datum in map(Datum.read, row["datums"]) if since <= datum.minute < until
@@ -214,7 +217,7 @@ class Feed:
         # The present dimensions come last: they are those of minutes in which nothing was there.
         for text, datums in reversed(prepared.items()):
             minutes = {datum.minute for datum in datums}
-            fresh = await self._read(connection, since, until, parse_sets(text))
+            fresh = _fold(rows, parse_sets(text))
             present = text == write_sets(self._sets)
             wanted = [
                 datum
@@ -232,23 +235,11 @@ class Feed:
         age_max = self._sink.age_max
         return [datum for datum in datums if age_max is None or datum.minute >= now - age_max]
 
-    async def _read(
-        self,
-        connection: Connection,
-        since: datetime,
-        until: datetime,
-        sets: Sequence[DimensionSet],
-    ) -> list[Datum]:
+    async def _read(self, connection: Connection, since: datetime, until: datetime) -> _Rows:
         span = {"since": since, "until": until, "modes": list(self._plan.modes)}
-        counted = await fetch_on(connection, SQL["feed_minutes"], span)
-        timed = await fetch_on(connection, SQL["feed_durations"], span)
-        return fold(
-            (
-                Counted(**{**row, **{name: int(row[name]) for name in ("captured", "refunded")}})
-                for row in counted
-            ),
-            (Timed(**{**row, "sum_us": int(row["sum_us"])}) for row in timed),
-            sets,
+        return (
+            await fetch_on(connection, SQL["feed_minutes"], span),
+            await fetch_on(connection, SQL["feed_durations"], span),
         )
 
     async def _hold(self, connection: Connection) -> asyncpg.Record | None:
@@ -264,21 +255,17 @@ class Feed:
         before: Mapping[tuple[Series, datetime], int],
     ) -> int:
         """Store datums as batches; return the last one's number."""
-        batches = self._sink.pack(datums)
-        if not batches:
-            return last
-        values = {
-            "sink": self.name,
-            "kind": kind,
-            "dimensions": write_sets(self._sets),
-            "sequences": [last + 1 + number for number in range(len(batches))],
-            "minutes_from": [min(datum.minute for datum in batch) for batch in batches],
-            "minutes_until": [max(datum.minute for datum in batch) + MINUTE for batch in batches],
-            "datums": [json.dumps([one.document() for one in batch]) for batch in batches],
-            "probes": [json.dumps(_probe_of(batch, before)) for batch in batches],
-        }
-        await fetch_on(connection, SQL["write_batches"], values)
-        return last + len(batches)
+        packed = await asyncio.to_thread(_pack, self._sink, datums, before)
+        count = len(packed["datums"])
+        if count:
+            values = {
+                "sink": self.name,
+                "kind": kind,
+                "dimensions": write_sets(self._sets),
+                "sequences": [last + 1 + number for number in range(count)],
+            }
+            await fetch_on(connection, SQL["write_batches"], values | packed)
+        return last + count
 
     async def _move(self, connection: Connection, held: asyncpg.Record, **changes: Any) -> None:
         kept = ("prepared_to", "compared_to", "sampled_at", "last_sequence")
@@ -286,63 +273,33 @@ class Feed:
         values |= {"sink": self.name, "dropped": 0, "late": 0, **changes}
         await fetch_on(connection, SQL["move_sink"], values)
 
-    async def _send_next(self) -> bool:
-        """Send the oldest batch that waits; return whether it is done with."""
-        lease_ms = LEASE_TIMEOUTS * self._plan.timeout_ms
-        row = await self._database.fetchrow(SQL["claim_batch"], sink=self.name, lease_ms=lease_ms)
-        if row is None:
-            return False
-        batch = _read_batch(row)
-        uncertain = 0
-        if batch.state_before == "sending":
-            if not self._sink.reads_back or batch.kind == "gauges":
-                uncertain = 1
-            else:
-                seen = await self._sink.was_received(batch.probe, batch.sending_since)
-                missing = seen is Seen.NO
-                if missing and batch.now < batch.sending_since + self._plan.readback:
-                    return await self._put_off(batch, Unsure("waits until it can be read back"))
-                if seen is Seen.UNREADABLE:
-                    return await self._put_off(batch, Unsure("cannot be read back"))
-                if not missing:
-                    # What shows only days later is taken for sent: less is better than twice.
-                    return await self._finish(batch, 0, "", int(seen is Seen.HIDDEN))
-            again = {"sequence": batch.sequence, "tries": batch.tries}
-            if not await self._database.fetch(SQL["send_again"], sink=self.name, **again):
-                return False
-        match await self._sink.send(batch.datums, batch.now):
-            case Delivered() as done:
-                return await self._finish(batch, done.dropped, done.reason, uncertain)
-            case Refused() as refused:
-                log.error("metrics.refused", sink=self.name, reason=refused.reason)
-                return await self._finish(batch, len(batch.datums), refused.reason, uncertain)
-            case Later() | Unsure() as failed:
-                return await self._put_off(batch, failed)
 
-    async def _finish(self, batch: _Batch, dropped: int, reason: str, uncertain: int) -> bool:
-        rows = await self._database.fetch(
-            SQL["finish_batch"],
-            sink=self.name,
-            sequence=batch.sequence,
-            tries=batch.tries,
-            dropped=dropped,
-            reason=reason[:REASON_CHARACTERS_MAX],
-            uncertain=uncertain,
-        )
-        return bool(rows)
+def _fold(rows: _Rows, sets: Sequence[DimensionSet]) -> list[Datum]:
+    """Add rows of the database up to datums; long enough for a thread of its own."""
+    counted, timed = rows
+    return fold(
+        (
+            Counted(**{**row, **{name: int(row[name]) for name in ("captured", "refunded")}})
+            for row in counted
+        ),
+        (Timed(**{**row, "sum_us": int(row["sum_us"])}) for row in timed),
+        sets,
+    )
 
-    async def _put_off(self, batch: _Batch, failed: Later | Unsure) -> bool:
-        await self._database.fetch(
-            SQL["put_off_batch"],
-            sink=self.name,
-            sequence=batch.sequence,
-            tries=batch.tries,
-            unsure=isinstance(failed, Unsure),
-            reason=failed.reason[:REASON_CHARACTERS_MAX],
-            pause_ms=pause_ms(batch.failures),
-        )
-        log.warning("metrics.not_sent", sink=self.name, reason=failed.reason)
-        return False
+
+def _pack(
+    sink: MetricsSink,
+    datums: Sequence[Datum],
+    before: Mapping[tuple[Series, datetime], int],
+) -> dict[str, list[Any]]:
+    """Return the columns of the batches into which datums go; long enough for a thread, too."""
+    batches = sink.pack(datums)
+    return {
+        "minutes_from": [min(datum.minute for datum in batch) for batch in batches],
+        "minutes_until": [max(datum.minute for datum in batch) + MINUTE for batch in batches],
+        "datums": [json.dumps([one.document() for one in batch]) for batch in batches],
+        "probes": [json.dumps(_probe_of(batch, before)) for batch in batches],
+    }
 
 
 def _probe_of(
@@ -352,14 +309,3 @@ def _probe_of(
     datum = max(datums, key=lambda one: (one.minute, len(one.labels)))
     samples = before.get((datum.series, datum.minute), 0)
     return {"datum": datum.document(), "samples_before": samples}
-
-
-def _read_batch(row: asyncpg.Record) -> _Batch:
-    probe = row["probe"]
-    return _Batch(
-        **{
-            **row,
-            "datums": tuple(map(Datum.read, row["datums"])),
-            "probe": Probe(Datum.read(probe["datum"]), probe["samples_before"]),
-        }
-    )

@@ -89,6 +89,7 @@ def options_of(settings: Settings) -> Options:
             queue_batches_max=settings.metrics_sink_queue_batches,
             timeout_ms=settings.metrics_sink_timeout_ms,
             readback=ms(settings.metrics_sink_readback_ms),
+            series_max=settings.metrics_series_max,
         ),
         namespace=settings.metrics_namespace,
         otlp_url=settings.metrics_otlp_url,
@@ -150,7 +151,9 @@ def open_sink(name: str, options: Options) -> MetricsSink:
                 namespace=options.namespace, timeout_ms=options.plan.timeout_ms
             )
         case "emf":
-            sink = _module("emf").Emf(namespace=options.namespace)
+            sink = _module("emf").Emf(
+                namespace=options.namespace, timeout_ms=options.plan.timeout_ms
+            )
         case _:
             sink = _module("otlp").Otlp(
                 url=options.otlp_url,

@@ -103,7 +103,7 @@ class Otlp:
             return Later(_text(error))
         except (httpx.HTTPError, OSError) as error:
             return Unsure(_text(error))
-        return _delivery(answer, len(datums) - len(kept))
+        return _delivery(answer, len(datums), len(datums) - len(kept))
 
     async def was_received(self, probe: Probe, sent_at: datetime) -> Seen:
         """Say that nobody knows."""
@@ -190,7 +190,7 @@ def _nanoseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _delivery(answer: httpx.Response, dropped: int) -> Delivery:
+def _delivery(answer: httpx.Response, count: int, dropped: int) -> Delivery:
     """Say what an answer means for the batch."""
     text = f"HTTP {answer.status_code}: {answer.text[:200]!r}"
     if answer.status_code in _LATER:
@@ -200,12 +200,16 @@ def _delivery(answer: httpx.Response, dropped: int) -> Delivery:
     if answer.status_code != _OK:
         return Refused(text)
     told = ExportMetricsServiceResponse()
+    own = f"{dropped} beyond a whole number of 64 bits" if dropped else ""
     try:
         told.ParseFromString(answer.content)
     except DecodeError:
-        return Delivered(dropped)
+        return Delivered(dropped, own)
+    # A collector need not say why, and what it counts is not believed beyond what it was given.
     partial = told.partial_success
-    return Delivered(dropped + partial.rejected_data_points, partial.error_message)
+    rejected = min(max(partial.rejected_data_points, 0), count - dropped)
+    reasons = [reason for reason in (own, partial.error_message) if reason]
+    return Delivered(dropped + rejected, "; ".join(reasons))
 
 
 def _text(error: Exception) -> str:

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 REASON_CHARACTERS_MAX = 500
 
 
+def reason_of(text: str) -> str:
+    r"""Return what a sink said as it can be stored: bounded, and never nothing.
+
+    >>> reason_of("too\0 many"), reason_of(" ")
+    ('too many', 'no reason was given')
+    """
+    storable = text.replace("\0", "").encode("utf-8", "replace").decode().strip()
+    return storable[:REASON_CHARACTERS_MAX] or "no reason was given"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """It arrived."""

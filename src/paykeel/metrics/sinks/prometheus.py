@@ -17,7 +17,7 @@ from paykeel.metrics.histogram import PLACE_MAX, PLACES_PER_DOUBLING
 from paykeel.metrics.reading import read_latencies, read_series
 from paykeel.metrics.sinks.datums import MINUTE, Counted, Datum, Timed, fold, gauge
 from paykeel.metrics.sinks.dimensions import union
-from paykeel.metrics.sinks.states import minute_of, sink_states
+from paykeel.metrics.sinks.states import SQL, minute_of, sink_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +39,15 @@ _UNITS = {
     Unit.MICROSECONDS: "_seconds",
 }
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+async def read_merchants(
+    database: Database, modes: Iterable[str], merchants_max: int
+) -> tuple[dict[UUID, str], int]:
+    """Return the oldest merchants of some modes with their modes, and how many are left out."""
+    rows = await database.fetch(SQL["scraped_merchants"], modes=list(modes), rows_max=merchants_max)
+    found = {row["merchant_id"]: row["mode"] for row in rows}
+    return found, (rows[0]["merchants"] - len(found) if rows else 0)
 
 
 async def read_totals(
@@ -123,6 +132,19 @@ def render(datums: Iterable[Datum]) -> str:
         if name in by_metric:
             lines += _lines(name, by_metric[name])
     return "".join(f"{line}\n" for line in lines)
+
+
+def render_omitted(merchants: int) -> str:
+    """Write how many merchants the totals are without, which should be none.
+
+    >>> print(render_omitted(2), end="")
+    # HELP paykeel_merchants_omitted Merchants of which this answer does not tell.
+    # TYPE paykeel_merchants_omitted gauge
+    paykeel_merchants_omitted 2
+    """
+    name = "paykeel_merchants_omitted"
+    meaning = "Merchants of which this answer does not tell."
+    return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {merchants}\n"
 
 
 def name_of(metric: str) -> str:

@@ -1,12 +1,14 @@
 -- name: open_sink
--- Begins a sink that is new, at a whole minute; no row: it is known already.
-INSERT INTO metric_sinks (sink, started_at, prepared_to, compared_to)
-SELECT :sink::text, s.at, s.at, s.at
+-- Begins a sink that is new, at a whole minute, and notes once an hour that it is on; no row: both
+-- are known already.
+INSERT INTO metric_sinks (sink, started_at, prepared_to, compared_to, last_on_at)
+SELECT :sink::text, s.at, s.at, s.at, clock_timestamp()
 FROM (
     SELECT date_trunc('minute', clock_timestamp(), 'UTC')
         - make_interval(mins => :backfill_minutes::integer) AS at
 ) s
-ON CONFLICT (sink) DO NOTHING
+ON CONFLICT (sink) DO UPDATE SET last_on_at = clock_timestamp()
+WHERE metric_sinks.last_on_at < clock_timestamp() - interval '1 hour'
 RETURNING metric_sinks.sink;
 
 -- name: hold_sink
@@ -110,9 +112,10 @@ RETURNING
     head.state AS state_before, s.failures, clock_timestamp() AS now;
 
 -- name: send_again
--- Notes that a batch that did not arrive is sent again from now on; no row: somebody else has it.
+-- Notes that a batch is sent again from now on, and whether it may have arrived before: once it may,
+-- that stays. No row: somebody else has it.
 UPDATE metric_sink_batches b
-SET sending_since = clock_timestamp()
+SET sending_since = clock_timestamp(), uncertain = b.uncertain OR :uncertain::boolean
 WHERE b.sink = :sink::text AND b.sequence = :sequence::bigint AND b.state = 'sending'
     AND b.tries = :tries::integer
 RETURNING b.sequence;
@@ -121,10 +124,11 @@ RETURNING b.sequence;
 -- Notes that a batch is done with, sent or refused; no row: somebody else did so before.
 WITH done AS (
     UPDATE metric_sink_batches b
-    SET state = 'sent', sent_at = clock_timestamp(), claimed_until = NULL
+    SET state = 'sent', sent_at = clock_timestamp(), claimed_until = NULL,
+        uncertain = b.uncertain OR :uncertain::boolean
     WHERE b.sink = :sink::text AND b.sequence = :sequence::bigint AND b.state = 'sending'
         AND b.tries = :tries::integer
-    RETURNING b.sink, b.datum_count, b.sent_at
+    RETURNING b.sink, b.datum_count, b.sent_at, b.uncertain
 )
 UPDATE metric_sinks s
 SET failures = 0, retry_at = NULL,
@@ -133,7 +137,7 @@ SET failures = 0, retry_at = NULL,
     batches_sent = s.batches_sent + (:dropped < d.datum_count)::integer,
     datums_sent = s.datums_sent + d.datum_count - :dropped,
     datums_dropped = s.datums_dropped + :dropped,
-    batches_uncertain = s.batches_uncertain + :uncertain::bigint
+    batches_uncertain = s.batches_uncertain + d.uncertain::integer
 FROM done d
 WHERE s.sink = d.sink
 RETURNING s.sink;
@@ -195,3 +199,12 @@ SELECT
 FROM merchants m
 JOIN payment_metrics_daily d ON d.merchant_id = m.merchant_id AND d.bucket >= :since::timestamptz
 WHERE m.mode = ANY (:modes::text[]);
+
+-- name: scraped_merchants
+-- The first merchants of the modes (each row has its merchant_id), with how many there are in all;
+-- no row: there are none.
+SELECT m.merchant_id, m.mode, count(*) OVER () AS merchants
+FROM merchants m
+WHERE m.mode = ANY (:modes::text[])
+ORDER BY m.merchant_id
+LIMIT :rows_max::integer;

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 from paykeel.db.sql import load
 from paykeel.metrics.sinks.datums import MINUTE
+from paykeel.metrics.sinks.dimensions import Sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paykeel.db.pool import Database
 
 SQL = load("paykeel.metrics.sinks")
+#: Over how many days the different values are counted of what metrics are split by.
+MEASURED_DAYS = 30
 PAUSE_MS_MIN, PAUSE_MS_MAX = 1_000, 300_000
 
 
@@ -49,6 +54,17 @@ class SinkState:
 async def sink_states(database: Database) -> list[SinkState]:
     """Return how every sink stands that was ever on."""
     return [SinkState(**row) for row in await database.fetch(SQL["sink_states"])]
+
+
+async def measured_sizes(database: Database, modes: Iterable[str]) -> Sizes:
+    """Count the different values of the last days that are summed up; of nothing, one is assumed.
+
+    A day is summed up when it is over, so a value of today counts from tomorrow on.
+    """
+    since = database.now() - timedelta(days=MEASURED_DAYS)
+    row = await database.fetchrow(SQL["series_sizes"], since=since, modes=list(modes))
+    assert row is not None, "it always has one row"  # noqa: S101 - for the type checker
+    return Sizes(**{name: max(1, value) for name, value in row.items()})
 
 
 def pause_ms(failures: int) -> int:
