@@ -257,8 +257,8 @@ LIMIT :rows_max::integer;
 
 -- name: move_retention
 -- Says from when on minutes and hours are kept: never more than is summed up, and never less than
--- before. Minutes stay, too, until each sink was given and has compared them, unless it has been off
--- for so many days. No row: nothing of the merchant is summed up.
+-- before. Minutes stay, too, until each sink was given and has compared them, unless it has been
+-- off for so many days. No row: nothing of the merchant is summed up.
 UPDATE metric_watermarks w
 SET minutes_from = greatest(
         w.minutes_from,

@@ -106,8 +106,9 @@ noticed AS (
         next_try_at = CASE WHEN (m.gateway_id, m.amount, m.currency, m.refund_status)
             = (n.gateway_id, n.amount, n.currency, 'succeeded') THEN NULL ELSE m.occurred_at END
     FROM moved m
-    WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id AND n.status = 'open'
-        AND (m.refund_status IS NOT NULL OR m.late_delta < 0)
+    WHERE n.merchant_id = m.merchant_id AND n.payment_id = m.payment_id
+        -- "IS TRUE" keeps it off the index of all that is open.
+        AND (n.status = 'open') IS TRUE AND (m.refund_status IS NOT NULL OR m.late_delta < 0)
 ),
 attempted AS (
     -- The end of a payment ends whatever of it was still watched.

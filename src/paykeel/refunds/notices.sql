@@ -1,6 +1,6 @@
 -- name: store_notice
--- Stores that the gateway told of a refund by itself. It waits for whoever holds the payment to send
--- a refund. No row: it was told before, or the merchant has no such payment.
+-- Stores that the gateway told of a refund by itself. It waits for whoever holds the payment to
+-- send a refund. No row: it was told before, or the merchant has no such payment.
 INSERT INTO refund_notices (
     merchant_id, payment_id, gateway_id, amount, currency, told_at, status, next_try_at
 )

@@ -25,10 +25,10 @@ WHERE r.merchant_id = :merchant_id::uuid
 -- name: past_refunds
 -- The refunds of a period that were given, or may be, each with what was known when it was asked
 -- for, and how its payment stood just before: amounts, which refunds counted then and what each of
--- them took, and what lost disputes had taken. Where it was bought, through which channel and how it
--- was paid is not kept with a payment; what the policy that it was made under is for says it, as far
--- as it names that. No row: there was none. Read through a cursor, payment by payment, and within
--- one in their order.
+-- them took, and what lost disputes had taken. Where it was bought, through which channel and how
+-- it was paid is not kept with a payment; what the policy that it was made under is for says it, as
+-- far as it names that. No row: there was none. Read through a cursor, payment by payment, and
+-- within one in their order.
 SELECT
     r.refund_id, r.payment_id, r.amount, r.settled_amount, r.currency, r.reason,
     r.quoted_amount, d.as_of, d.facts, p.buyer_role, p.kind, p.created_at AS purchased_at,

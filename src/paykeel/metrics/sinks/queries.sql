@@ -112,8 +112,8 @@ RETURNING
     head.state AS state_before, s.failures, clock_timestamp() AS now;
 
 -- name: send_again
--- Notes that a batch is sent again from now on, and whether it may have arrived before: once it may,
--- that stays. No row: somebody else has it.
+-- Notes that a batch is sent again from now on, and whether it may have arrived before: once it
+-- may, that stays. No row: somebody else has it.
 UPDATE metric_sink_batches b
 SET sending_since = clock_timestamp(), uncertain = b.uncertain OR :uncertain::boolean
 WHERE b.sink = :sink::text AND b.sequence = :sequence::bigint AND b.state = 'sending'

@@ -76,7 +76,7 @@ class Sender:
         batch = _read_batch(row)
         try:
             return await self._settle(batch)
-        except Exception as error:  # noqa: BLE001 - booked, whatever it was, and so not repeated at once
+        except Exception as error:  # noqa: BLE001 - booked, and so not repeated at once
             return await self._put_off(batch, Unsure(f"{type(error).__name__}: {error}"))
 
     async def _settle(self, batch: _Batch) -> bool:
