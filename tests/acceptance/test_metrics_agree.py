@@ -108,6 +108,7 @@ async def test_every_place_says_the_same(
         "count(*) FILTER (WHERE status = 'failed'), sum(amount_captured)::bigint, "
         "sum(amount_refunded)::bigint FROM payments"
     )
+    assert books is not None
     wanted = dict(zip(asked, books.values(), strict=True))
     assert wanted == {
         "purchases_opened": 8, "purchases_succeeded": 5, "purchases_failed": 3,
