@@ -50,6 +50,11 @@ class Refunded:
         return max(0, self.room - self.disputed - sum(self.waiting.values()))
 
     @property
+    def lost(self) -> int:
+        """What disputes took for good."""
+        return sum(amount for amount, status in self.disputes.values() if status == "lost")
+
+    @property
     def made_there(self) -> int:
         """What was made at the gateway, is told, and not booked."""
         return sum(self.waiting[name] for name in self.waiting if not self.named(name))

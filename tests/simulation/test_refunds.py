@@ -111,7 +111,7 @@ class Refunds(Noticed):
             return
         model.asked.append(one)
         model.reserved += amount
-        if amount <= OVER:
+        if taken + model.lost + amount <= OVER:  # Of all that goes back, lost disputes included.
             model.send(one, word, self.gateway, self.reference_of(one))
 
     async def _ask(self, place: int, one: Asked, expected: int) -> None:
