@@ -1,6 +1,7 @@
 -- name: fill_metered
 -- Writes the purchases number :first to :last of :rows, spread over the last thirty days, with
--- their minutes and durations; nothing else that a purchase leaves is read here. No row.
+-- their minutes and durations; nothing else that a purchase leaves is read here. Two that fill
+-- meet at a minute's edge: both take its rows in one order, so that neither waits for ever. No row.
 WITH input AS MATERIALIZED (
     SELECT
         uuidv7(a.at - clock_timestamp()) AS payment_id, a.at, a.minute,
@@ -53,6 +54,7 @@ counted AS (
         SELECT 'payment.' || i.status, i.status, coalesce(i.reason, '')
     ) AS e
     GROUP BY 2, 3, 4, 5, 6, 8, 9
+    ORDER BY 2, 3, 4, 5, 6, 8, 9
     ON CONFLICT (
         merchant_id, bucket, event_type, outcome, buyer_role, currency, gateway, reason, slot)
     DO UPDATE SET
@@ -72,6 +74,7 @@ CROSS JOIN (
 ) AS e (stage, first_place)
 WHERE i.status <> 'blocked'
 GROUP BY 2, 3, 4, 6, 7
+ORDER BY 2, 3, 4, 6, 7
 ON CONFLICT (merchant_id, bucket, stage, buyer_role, gateway, slot, place)
 DO UPDATE SET
     count = payment_latencies.count + excluded.count,
