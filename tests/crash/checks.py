@@ -6,14 +6,14 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from paykeel import PaymentFilter, Status
 from paykeel.gateways.placeholder import PlaceholderGateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from uuid import UUID
-
-    import asyncpg
 
     from paykeel import Paykeel, Payment
 
@@ -47,6 +47,21 @@ async def eventually(
     while not await asked():
         assert loop.time() < give_up, "it did not become so in time"
         await asyncio.sleep(0.05)
+
+
+async def claimed(url: str, key: str, call: asyncio.Task[Any]) -> None:
+    """Wait until a call has claimed its key, or has come to nothing before that."""
+    connection = await asyncpg.connect(url)
+
+    async def known() -> bool:
+        return call.done() or await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM payment_idempotency WHERE idempotency_key = $1)", key
+        )
+
+    try:
+        await eventually(known)
+    finally:
+        await connection.close()
 
 
 async def payments_of(core: Paykeel, merchant_id: UUID, status: str | None = None) -> list[Payment]:

@@ -9,7 +9,7 @@ import pytest
 
 from paykeel.gateways.placeholder import PlaceholderGateway
 from tests.conftest import order
-from tests.crash.checks import check_books, eventually
+from tests.crash.checks import check_books, claimed, eventually
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,7 +66,7 @@ async def test_an_operation_survives_the_process_that_asked_for_it(
     last = asyncio.create_task(
         doomed.follow(do, merchant.merchant_id, payment.payment_id, "the-operation")
     )
-    await asyncio.sleep(0.05)
+    await claimed(urls.app, "the-operation", last)
     replies = await asyncio.gather(
         *(insist(other, do, merchant, payment.payment_id) for _ in range(DUPLICATES))
     )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.crash.checks import all_ended, charges_by_amount, check_books, eventually, payments_of
+from tests.crash.checks import (
+    all_ended,
+    charges_by_amount,
+    check_books,
+    claimed,
+    eventually,
+    payments_of,
+)
 
 if TYPE_CHECKING:
     import asyncpg
@@ -104,7 +111,7 @@ async def test_a_process_that_kills_itself_harms_nobody(
         asyncio.create_task(doomed.purchase(scene.merchant.merchant_id, f"order-{n}", document(n)))
         for n in numbers
     ]
-    await asyncio.sleep(0.05)
+    await claimed(scene.url, "order-0", last[0])
     # The duplicates arrive while the first is dying: they wait for it, in another process.
     answers = await scene.repeat_elsewhere(other, numbers)
     assert await doomed.killed()

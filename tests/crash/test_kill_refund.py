@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.checks import check_books, eventually
+from tests.crash.checks import check_books, claimed, eventually
 from tests.crash.refunding import (
     POLICY,
     ask,
@@ -78,7 +78,7 @@ async def test_a_refund_survives_the_process_that_was_asked_for_it(
     payment = await bought(paykeel, merchant, AMOUNT, payment_method=method)
     doomed, other = await asyncio.gather(start_driver(dies_at=dies_at), start_driver(worker=True))
     last = asyncio.create_task(ask(doomed, payment, "the-refund", PART))
-    await asyncio.sleep(0.05)
+    await claimed(urls.app, "the-refund", last)
     replies = await asyncio.gather(
         *(insist(other, payment, "the-refund", PART) for _ in range(DUPLICATES))
     )

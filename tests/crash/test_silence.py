@@ -12,7 +12,7 @@ from paykeel import Gateways, Paykeel
 from paykeel.gateways.placeholder import PlaceholderGateway, PlaceholderOptions
 from paykeel.payments.steps import gateway_reference
 from tests.conftest import settings_for
-from tests.crash.checks import all_ended, check_books, eventually, payments_of
+from tests.crash.checks import all_ended, check_books, claimed, eventually, payments_of
 from tests.crash.test_kill_purchase import VICTIM, document
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ async def test_a_gateway_that_forgets_its_keys_is_asked_before_anything_is_sent(
         start_driver(options=forgets, worker=True),
     )
     last = asyncio.create_task(doomed.purchase(merchant.merchant_id, "order-0", document(0)))
-    await asyncio.sleep(0.05)
+    await claimed(urls.app, "order-0", last)
     replies = await asyncio.gather(
         *(other.purchase(merchant.merchant_id, "order-0", document(0)) for _ in range(10))
     )
