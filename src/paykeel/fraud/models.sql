@@ -94,14 +94,6 @@ WHERE (v.model, v.model_version) IS DISTINCT FROM (:model, :model_version)
 ON CONFLICT DO NOTHING
 RETURNING activation_no;
 
--- name: list_model_activations
--- Who enabled and disabled models, the newest first; no row: nobody ever did.
-SELECT a.activation_no, a.model, a.model_version, a.author, a.created_at
-FROM fraud_model_activations a
-WHERE a.merchant_id = :merchant_id::uuid
-ORDER BY a.activation_no DESC
-LIMIT :rows_max::integer;
-
 -- name: count_facts
 -- Which facts the newest decisions of a period have that a model could use, of which kind, and in
 -- how many of them; no row: nothing was judged.
