@@ -925,7 +925,7 @@ CREATE TABLE public.payment_idempotency (
         (response_status <= 499))),
     CONSTRAINT payment_idempotency_response_type_check CHECK ((char_length(response_type) <= 100))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='16');
 
 -- TABLE payment_latencies_daily
 
