@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -55,6 +60,72 @@ def environment(urls: Urls, **changes: str) -> dict[str, str]:
     }
 
 
+class Warm:
+    """Runs one command after another in forks of a process that has imported everything."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folder = tempfile.TemporaryDirectory(prefix="pk-cli-")
+        self._parent: subprocess.Popen[str] | None = None
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the process, which reads that there is nothing more to do."""
+        if self._parent is not None:
+            parent, self._parent = self._parent, None
+            parent.communicate(timeout=30)
+        self._folder.cleanup()
+
+    def run(
+        self, words: tuple[str, ...], variables: Mapping[str, str], given: bytes | None
+    ) -> Done | None:
+        """Run a command; nothing when another one is running, since it takes one at a time."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._run(words, variables, given)
+        finally:
+            self._lock.release()
+
+    def _run(
+        self, words: tuple[str, ...], variables: Mapping[str, str], given: bytes | None
+    ) -> Done:
+        place = Path(self._folder.name)
+        files = {name: place / name for name in ("input", "output", "errors")}
+        for path in files.values():
+            path.write_bytes(b"")
+        if given is not None:
+            files["input"].write_bytes(given)
+        told = {name: str(path) for name, path in files.items()}
+        job = {"words": words, "environment": dict(variables), **told}
+        code = int(self._ask(json.dumps(job)))
+        return Done(code, files["output"].read_text(), files["errors"].read_text())
+
+    def _ask(self, job: str) -> str:
+        if self._parent is None:
+            self._parent = subprocess.Popen(
+                [sys.executable, "-P", str(Path(__file__).with_name("warm.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert self._answer() == "ready"
+        assert self._parent.stdin is not None
+        self._parent.stdin.write(f"{job}\n")
+        self._parent.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> str:
+        assert self._parent is not None
+        assert self._parent.stdout is not None
+        ready, _, _ = select.select([self._parent.stdout], [], [], 90)
+        assert ready, "the command took longer than 90 s"
+        return self._parent.stdout.readline().strip()
+
+
+_warm = Warm()
+
+
 class Cli:
     """The command line on one database."""
 
@@ -62,9 +133,16 @@ class Cli:
         self.environment = dict(variables)
 
     def __call__(self, *words: str, given: bytes | None = None, **changes: str) -> Done:
+        variables = {**self.environment, **changes}
+        # What an interpreter reads when it starts can only be told to one that does.
+        asked = {name: value for name, value in variables.items() if name.startswith("PYTHON")}
+        if asked.items() <= os.environ.items():
+            warm = _warm.run(words, variables, given)
+            if warm is not None:
+                return warm
         done = subprocess.run(
             [*COMMAND, *words],
-            env={**self.environment, **changes},
+            env=variables,
             input=given,
             stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True,
