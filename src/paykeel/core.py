@@ -228,12 +228,7 @@ class Core:
         self.rollup = _rollup(settings, database)
         self.sealing = _sealing(settings, database)
         self.terms_evidence = TermsEvidence(database, self.sealing)
-        self.auditor = Auditor(
-            database,
-            self.merchants,
-            looks_min=settings.recovery_tries_alarm,
-            latency=settings.metrics_latency,
-        )
+        self.auditor = Auditor(database, self.merchants, looks_min=settings.recovery_tries_alarm)
         self.payments = PaymentService(
             settings=settings,
             database=database,

@@ -176,9 +176,9 @@ class Settings(BaseSettings):
     purge_interval_ms: Milliseconds = 3_600_000
 
     #: Whether it is measured how long purchases take. What is purchased while it is off is missing
-    #: from all durations for good, and ``paykeel audit`` will tell so once it is on again.
+    #: from all durations for good.
     metrics_latency: bool = True
-    #: How often a process writes how long its stages took; what it loses when it is killed.
+    #: How often a process writes how long purchases took; what it loses when it is killed.
     metrics_flush_ms: int = Field(default=5_000, ge=10, le=60_000)
     #: How often the worker sums up hours and days.
     metrics_rollup_interval_ms: Milliseconds = 60_000

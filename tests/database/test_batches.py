@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from paykeel import Paykeel
 from paykeel.errors import DatabaseUnavailable, PaykeelError
 from paykeel.idempotency import fingerprint
+from paykeel.metrics.reading import read_series
 from paykeel.payments.judged import Gate
 from paykeel.payments.purchase import Asked, _candidate
 from tests.conftest import order, settings_for
 from tests.database.helpers import audited, buy, opened, placeholder_of, reserve
+from tests.database.metric_books import DAY, figures
 from tests.database.terms import accept_terms, require_terms
 
 if TYPE_CHECKING:
@@ -201,8 +203,9 @@ async def sold(paykeel: Paykeel, numbers: list[int], *, together: bool) -> Any:
         told = [await one(number) for number in numbers]
     report = await paykeel.auditor.audit(merchant.merchant_id)
     moved = await placeholder_of(paykeel).books(str(merchant.merchant_id))
-    totals = await paykeel.metrics.totals(merchant.merchant_id)
-    return told, report.payments, report.differences, moved, Counter(totals)
+    now = datetime.now(UTC)
+    series = await read_series(paykeel.database, merchant.merchant_id, [now - DAY, now + DAY])
+    return told, report.payments, report.differences, moved, figures(series)
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=40))

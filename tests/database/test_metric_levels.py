@@ -97,10 +97,13 @@ class Story:
                 await sum_up(self.processes[0], datetime.now(UTC) + hours * HOUR)
             case _:  # Nothing is left to refund.
                 pass
+        for process in self.processes:
+            await process.stopwatch.flush()
 
 
 async def check(paykeel: Paykeel, admin: asyncpg.Connection, merchant_id: UUID) -> None:
     """Compare what is read, at any moment, with a recount."""
+    await paykeel.stopwatch.flush()
     truth = await history(admin, merchant_id)
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for boundaries in (
@@ -269,6 +272,7 @@ async def test_a_merchant_sees_its_own_alone_and_filters_hold_at_every_level(
     ):
         await buy(paykeel, merchant, f"{number}", buyer_role=role, currency=currency)
         await buy(paykeel, other, f"{number}", buyer_role=role, currency=currency)
+    await paykeel.stopwatch.flush()
     now = datetime.now(UTC)
     boundaries = [now - 10 * DAY, now + 10 * DAY]
     for at in (now - DAY, now + HOUR + GRACE, now + 2 * DAY):

@@ -130,6 +130,7 @@ async def test_purchases_are_counted_once_by_their_first_end(
     paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
 ) -> None:
     await shop(paykeel, merchant)
+    await paykeel.stopwatch.flush()
     summary = await paykeel.metrics.summary(merchant.merchant_id)
     rows = await admin.fetch("SELECT status, count(*) AS count FROM payments GROUP BY status")
     statuses: dict[str, int] = {row["status"]: row["count"] for row in rows}
@@ -364,6 +365,7 @@ async def test_the_views_agree_with_the_answers_before_and_after_summing_up(
     paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection
 ) -> None:
     await shop(paykeel, merchant)
+    await paykeel.stopwatch.flush()
     summary = await paykeel.metrics.summary(merchant.merchant_id)
     for rolled in (False, True):
         if rolled:

@@ -26,6 +26,7 @@ async def test_what_has_nothing_before_it_is_told_without_a_comparison(
     paykeel: Paykeel, merchant: Merchant, admin: asyncpg.Connection, kind: str
 ) -> None:
     await buy(paykeel, merchant, "one", amount=1_000)
+    await paykeel.stopwatch.flush()
     tell = getattr(paykeel.metrics, kind)
     document = await tell(
         merchant.merchant_id, Asked(since="2000-01-01", until="2001-01-01", interval="month")

@@ -20,7 +20,6 @@ from paykeel.gateways.placeholder.rules import Totals
 from paykeel.idempotency import StoredKey
 from paykeel.merchants import Limit, Merchant, StoredRate
 from paykeel.merchants.keys import ApiKey
-from paykeel.metrics import Total
 from paykeel.metrics.frauds import Stopped, Waiting
 from paykeel.payments.model import Event, Payment
 from paykeel.payments.moves import Attempt
@@ -122,7 +121,6 @@ BUILDS: dict[str, tuple[type, set[str]]] = {
         PolicyVersion,
         {*PLACE, "terms_revision", "database_now"},
     ),
-    "metrics/queries.sql::metric_totals": (Total, set()),
     "gateways/placeholder/queries.sql::find_operation": (Operation, set()),
     "gateways/placeholder/queries.sql::take_charges": (Operation, set()),
     "gateways/placeholder/queries.sql::claim_follow_up": (Operation, set()),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 
 from paykeel.metrics.asking import Asked
-from paykeel.metrics.service import PaymentMetricsService, Total
+from paykeel.metrics.service import PaymentMetricsService
 
-__all__ = ["SLOTS", "Asked", "PaymentMetricsService", "Total", "writer_slot"]
+__all__ = ["SLOTS", "Asked", "PaymentMetricsService", "writer_slot"]
 
 #: Writers of one minute are spread over this many rows.
 SLOTS = 64

@@ -1,15 +1,3 @@
--- name: metric_totals
--- Counts and sums by event, currency, role and reason over whole minutes; no row: nothing happened.
-SELECT
-    m.event_type, m.currency, m.buyer_role, m.reason,
-    sum(m.count)::bigint AS count, sum(m.amount) AS amount
-FROM payment_metrics m
-WHERE m.merchant_id = :merchant_id::uuid
-    AND (:since::timestamptz IS NULL OR m.bucket >= :since)
-    AND (:until::timestamptz IS NULL OR m.bucket < :until)
-GROUP BY m.event_type, m.currency, m.buyer_role, m.reason
-ORDER BY m.event_type, m.currency, m.buyer_role, m.reason;
-
 -- name: metric_watermarks
 -- How far a merchant's metrics are summed up, and what was removed; no row: nothing is.
 SELECT w.hours_to, w.days_to, w.late_from, w.minutes_from, w.hours_from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +46,6 @@ GROUPS: dict[str, tuple[GroupBy, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How often something happened, and the sum of its amounts in minor units."""
-
-    event_type: str
-    currency: str
-    buyer_role: str
-    reason: str
-    count: int
-    amount: int
-
-
 class PaymentMetricsService:
     """Reads the rollups, and answers what is asked of them.
 
@@ -76,15 +64,6 @@ class PaymentMetricsService:
         self._database = database
         self._settled_after = settled_after
         self._flushed_after = flushed_after
-
-    async def totals(
-        self, merchant_id: UUID, since: datetime | None = None, until: datetime | None = None
-    ) -> list[Total]:
-        """Return what happened in whole minutes from ``since`` up to, not including, ``until``."""
-        rows = await self._database.fetch(
-            READING["metric_totals"], merchant_id=merchant_id, since=since, until=until
-        )
-        return [Total(**{**dict(row), "amount": int(row["amount"])}) for row in rows]
 
     async def _question(self, kind: str, merchant_id: UUID, asked: Asked) -> Question:
         """Return what is asked, checked, at the present instant; ``kind`` names an answer."""

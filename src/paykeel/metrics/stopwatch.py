@@ -1,8 +1,9 @@
-"""How long the stages of a purchase take in this process: added up in memory, written now and then.
+"""How long purchases take in this process, and their stages: added up in memory, written at times.
 
-Nothing in a purchase waits for it. What was measured since the last writing is lost when the
-process dies or the database does not take it: at most ``metrics_flush_ms`` of it. Stage
-``purchase`` is not measured here: it is written with the events, and none of it is ever lost.
+Nothing in a purchase waits for it, and no statement of one is longer for it. What was measured
+since the last writing is lost when the process dies or the database does not take it: at most
+``metrics_flush_ms`` of it. Counts and sums of money are no matter of this module: they are written
+with the events, and none of them is ever lost.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -24,15 +26,23 @@ if TYPE_CHECKING:
 
     from paykeel.db.pool import Database
 
-    Key = tuple[UUID, datetime, str, str, str, int]
+    #: Merchant, stage, buyer role, gateway and place; how many, and how long together.
+    Rows = dict[tuple[UUID, str, str, str, int], list[int]]
 
 SQL = load("paykeel.metrics")
 #: Rows that are kept in memory between two writings; what needs one more is dropped and counted.
 ROWS_MAX = 20_000
 #: A lane that no batch of purchases uses.
 LANE = 17
+#: The arrays of ``add_latencies``.
+COLUMNS = (
+    "merchant_ids", "buckets", "stages", "buyer_roles", "gateways", "places", "counts", "sums_us",
+)  # fmt: skip
+_MICROSECOND = timedelta(microseconds=1)
+_MINUTE_US = 60_000_000
 
-Stage = Literal["open", "gateway", "settle"]
+#: A purchase is timed from its opening to its success or failure, whichever process settles it.
+Stage = Literal["open", "gateway", "settle", "purchase"]
 
 log = structlog.get_logger("paykeel.metrics")
 
@@ -50,7 +60,11 @@ class Stopwatch:
         self._database = database
         self._on = on
         self._rows_max = rows_max
-        self._rows: dict[Key, list[int]] = {}
+        self._minutes: dict[datetime, Rows] = {}
+        #: Of the present minute, and when that ends; in the first note it is over.
+        self._rows: Rows = {}
+        self._minute_ends = 0
+        self._rows_now = 0
         self._writing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         #: How many measurements were lost: too many kinds of them, or the database was away.
@@ -63,16 +77,26 @@ class Stopwatch:
         if not self._on:
             return
         took_us = min(took_us, DURATION_MAX_US)
-        minute = self._database.now().replace(second=0, microsecond=0)
-        key = (merchant_id, minute, stage, buyer_role, gateway, place_of(took_us))
+        if tick() >= self._minute_ends:
+            self._begin_minute()
+        key = (merchant_id, stage, buyer_role, gateway, place_of(took_us))
         row = self._rows.get(key)
         if row is not None:
             row[0] += 1
             row[1] += took_us
-        elif len(self._rows) < self._rows_max:
+        elif self._rows_now < self._rows_max:
             self._rows[key] = [1, took_us]
+            self._rows_now += 1
         else:
             self.dropped += 1
+
+    def _begin_minute(self) -> None:
+        """Ask the database's clock, once a minute, which minute it is."""
+        now = self._database.now()
+        minute = now.replace(second=0, microsecond=0)
+        left_us = _MINUTE_US - (now - minute) // _MICROSECOND
+        self._minute_ends = tick() + left_us * 1_000
+        self._rows = self._minutes.setdefault(minute, {})
 
     async def flush(self) -> int:
         """Write what was measured with one statement; return how many measurements it was.
@@ -80,22 +104,20 @@ class Stopwatch:
         When the database fails, nobody knows whether it took them: they are given up, since to add
         them twice would be worse.
         """
-        if not self._rows:
+        if not self._rows_now:
             return 0
-        rows, self._rows = sorted(self._rows.items()), {}
-        measured = sum(count for _, (count, _) in rows)
+        rows = sorted(
+            (merchant_id, minute, stage, buyer_role, gateway, place, count, sum_us)
+            for minute, found in self._minutes.items()
+            for (merchant_id, stage, buyer_role, gateway, place), (count, sum_us) in found.items()
+        )
+        self._minutes, self._minute_ends, self._rows_now = {}, 0, 0
+        measured = sum(row[-2] for row in rows)
         try:
             await self._database.fetch(
                 SQL["add_latencies"],
-                merchant_ids=[key[0] for key, _ in rows],
-                buckets=[key[1] for key, _ in rows],
-                stages=[key[2] for key, _ in rows],
-                buyer_roles=[key[3] for key, _ in rows],
-                gateways=[key[4] for key, _ in rows],
-                places=[key[5] for key, _ in rows],
-                counts=[count for _, (count, _) in rows],
-                sums_us=[sum_us for _, (_, sum_us) in rows],
                 slot=writer_slot(LANE),
+                **dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)),
             )
         except BaseException:
             self.dropped += measured

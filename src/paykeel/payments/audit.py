@@ -8,7 +8,6 @@ from uuid import UUID
 
 from paykeel.db.pool import fetch_on
 from paykeel.db.sql import load
-from paykeel.metrics.histogram import BOUNDS_US
 
 if TYPE_CHECKING:
     from paykeel.db.pool import Database
@@ -26,7 +25,6 @@ CHECKS = (
     "audit_payments",
     "audit_chain",
     "audit_metrics",
-    "audit_latencies",
     "audit_watched",
     "audit_reviews",
     "audit_refunds",
@@ -78,13 +76,8 @@ class Auditor:
         merchants: MerchantService,
         *,
         looks_min: int,
-        latency: bool = True,
     ) -> None:
-        """Take the database, the list of merchants, and after how many looks a person is needed.
-
-        With ``latency`` false it is not measured how long purchases take, and nothing is compared.
-        """
-        self._latency = latency
+        """Take the database, the list of merchants, and after how many looks a person is needed."""
         self._database = database
         self._looks_min = looks_min
         self._merchants = merchants
@@ -126,7 +119,6 @@ class Auditor:
             "merchant_id": merchant_id,
             "rows_max": ROWS_MAX,
             "looks_min": self._looks_min,
-            "bounds_us": BOUNDS_US,
         }
         async with (
             self._database.connection() as connection,
@@ -137,8 +129,6 @@ class Auditor:
                 connection, SQL["audit_counts"], {"merchant_id": merchant_id}, TIMEOUT_MS
             )
             for check in (*CHECKS, *OPEN_CHECKS):
-                if check == "audit_latencies" and not self._latency:
-                    continue
                 named = SQL[check].parameters
                 given = {name: value for name, value in values.items() if name in named}
                 rows = await fetch_on(connection, SQL[check], given, TIMEOUT_MS)

@@ -12,8 +12,7 @@ WITH input AS MATERIALIZED (
         u.disputed_delta, u.refund_id, u.refund_status, u.gateway_id, u.failure_reason,
         u.failure_code, u.next_action, u.finished, u.event_type, u.event_reason, u.actor,
         u.event_data, u.event_code, u.attempt_state, u.attempt_outcome, u.recover_ms, u.closes,
-        u.occurred_at, u.outcome, u.latency_place, u.latency_us,
-        u.message_id, u.topic, u.payload
+        u.occurred_at, u.outcome, u.message_id, u.topic, u.payload
     FROM unnest(
         :payment_ids::uuid[], :versions::integer[], :attempt_nos::smallint[],
         :from_statuses::text[], :to_statuses::text[], :amounts::bigint[],
@@ -25,8 +24,8 @@ WITH input AS MATERIALIZED (
         :event_reasons::text[], :actors::text[], :event_datas::text[], :event_codes::text[],
         :attempt_states::text[],
         :attempt_outcomes::text[], :recover_ms::bigint[], :closes::boolean[],
-        :occurred_ats::timestamptz[], :outcomes::text[], :latency_places::smallint[],
-        :latencies_us::bigint[], :message_ids::uuid[], :topics::text[], :payloads::text[]
+        :occurred_ats::timestamptz[], :outcomes::text[],
+        :message_ids::uuid[], :topics::text[], :payloads::text[]
     ) AS u (
         payment_id, version, attempt_no,
         from_status, to_status, amount,
@@ -37,7 +36,7 @@ WITH input AS MATERIALIZED (
         next_action, finished, event_type,
         event_reason, actor, event_data, event_code, attempt_state,
         attempt_outcome, recover_ms, closes,
-        occurred_at, outcome, latency_place, latency_us, message_id, topic, payload
+        occurred_at, outcome, message_id, topic, payload
     )
 ),
 moved AS (
@@ -68,8 +67,7 @@ moved AS (
         i.refunded_delta, i.reserved_delta, i.disputed_delta, i.refund_id, i.refund_status,
         i.gateway_id, i.event_code, i.event_type,
         i.event_reason, i.actor, i.event_data, i.attempt_state, i.attempt_outcome, i.recover_ms,
-        i.closes, i.occurred_at, i.outcome, i.latency_place, i.latency_us, i.message_id, i.topic,
-        i.payload
+        i.closes, i.occurred_at, i.outcome, i.message_id, i.topic, i.payload
 ),
 happened AS (
     INSERT INTO payment_events (
@@ -218,22 +216,6 @@ counted AS (
         amount = payment_metrics.amount + excluded.amount,
         captured = payment_metrics.captured + excluded.captured,
         refunded = payment_metrics.refunded + excluded.refunded
-),
-timed AS (
-    INSERT INTO payment_latencies (
-        merchant_id, bucket, stage, buyer_role, gateway, slot, place, count, sum_us
-    )
-    SELECT
-        m.merchant_id, date_trunc('minute', m.occurred_at, 'UTC'), 'purchase', m.buyer_role,
-        m.gateway, :slot, m.latency_place, count(*), sum(m.latency_us)
-    FROM moved m
-    WHERE m.latency_place IS NOT NULL
-    GROUP BY 1, 2, 4, 5, 7
-    ORDER BY 1, 2, 4, 5, 7
-    ON CONFLICT (merchant_id, bucket, stage, buyer_role, gateway, slot, place)
-    DO UPDATE SET
-        count = payment_latencies.count + excluded.count,
-        sum_us = payment_latencies.sum_us + excluded.sum_us
 ),
 summed AS MATERIALIZED (
     -- The hour was summed up already, or may be meanwhile, unseen from here: a clock went back. It

@@ -83,11 +83,11 @@ class PaymentService:
             settler=Settler(
                 database,
                 hook,
+                stopwatch,
                 hook_ms_max=settings.completion_hook_ms_max,
                 rows_max=limits.rows_max,
                 lanes=limits.lanes,
                 queue_max=limits.queue_max,
-                latency=settings.metrics_latency,
             ),
             stopwatch=stopwatch,
             waiting=WaitingRoom(settings.duplicate_waiters_max),

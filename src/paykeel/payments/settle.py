@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from paykeel.db.pool import Connection, Database
     from paykeel.gateways.port import Outcome
     from paykeel.idempotency import Answer
+    from paykeel.metrics.stopwatch import Stopwatch
     from paykeel.payments.moves import Waits
 
 SQL = load("paykeel.payments")
@@ -63,19 +65,16 @@ class Settler:
         self,
         database: Database,
         hook: CompletionHook | None,
+        stopwatch: Stopwatch,
         *,
         hook_ms_max: int,
         rows_max: int,
         lanes: int,
         queue_max: int,
-        latency: bool = True,
     ) -> None:
-        """Take the database, the application's hook, and the limits of a batch.
-
-        With ``latency`` false, nobody will know how long purchases took.
-        """
+        """Take the database, the application's hook, what times, and the limits of a batch."""
         self._database = database
-        self._latency = latency
+        self._stopwatch = stopwatch
         self.hook = hook
         self._hook_s = hook_ms_max / 1000
         self._steps: Coalescer[UUID, Step, bool] = Coalescer(
@@ -268,9 +267,7 @@ class Settler:
         for step in steps:
             first.setdefault(step.before.payment_id, step)
         steps_sorted = sorted(first.values(), key=lambda step: step.before.payment_id)
-        values = settle_arguments(
-            merchant_id, writer_slot(lane), steps_sorted, latency=self._latency
-        )
+        values = settle_arguments(merchant_id, writer_slot(lane), steps_sorted)
         hook = self.hook
         if hook is None or not any(step.completes for step in steps_sorted):
             rows = await self._database.fetch(SQL["settle_payments"], **values)
@@ -279,11 +276,18 @@ class Settler:
         else:
             rows = await self._write_with_hook(hook, values, steps_sorted)
         moved = {(row["payment_id"], row["version"]) for row in rows}
-        return [
+        written = [
             first[step.before.payment_id] is step
             and (step.after.payment_id, step.after.version) in moved
             for step in steps
         ]
+        for step in compress(steps, written):
+            if (took_us := step.latency_us) is not None:
+                payment = step.after
+                self._stopwatch.note(
+                    "purchase", merchant_id, payment.buyer_role, payment.gateway, took_us
+                )
+        return written
 
     async def _write_with_hook(
         self, hook: CompletionHook, values: Mapping[str, Any], steps: Sequence[Step]

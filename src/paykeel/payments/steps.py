@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from paykeel.db.sql import unnested
-from paykeel.metrics.histogram import place_of
 from paykeel.outbox import PURCHASE_COMPLETED, Message
 from paykeel.payments.answers import (
     cancel_answer,
@@ -56,7 +55,7 @@ class Step:
 
     @property
     def latency_us(self) -> int | None:
-        """How long the purchase took, if this is the gateway's yes or no; in microseconds."""
+        """How long the purchase took, if this is its success or failure; in microseconds."""
         if self.outcome not in {Status.SUCCEEDED, Status.FAILED}:
             return None
         return max((self.after.updated_at - self.before.created_at) // _MICROSECOND, 0)
@@ -148,9 +147,7 @@ def own_answer(step: Step, attempt: Attempt) -> Answer | None:
     return next((answer for stored, answer in step.answers if stored == key), None)
 
 
-def settle_arguments(
-    merchant_id: UUID, slot: int, steps: Sequence[Step], *, latency: bool = True
-) -> dict[str, Any]:
+def settle_arguments(merchant_id: UUID, slot: int, steps: Sequence[Step]) -> dict[str, Any]:
     """Return the arrays of ``settle_payments``, one element for each step."""
     moves = [step.move for step in steps]
     answers = [(step.after, key, answer) for step in steps for key, answer in step.answers]
@@ -193,7 +190,7 @@ def settle_arguments(
         "payloads": [
             encode(step.message.payload).decode() if step.message else None for step in steps
         ],
-        **_metric_arguments(steps, latency=latency),
+        "outcomes": [step.outcome for step in steps],
         "answer_payment_ids": [payment.payment_id for payment, _, _ in answers],
         "answer_keys": [key for _, key, _ in answers],
         "answer_statuses": [answer.status for _, _, answer in answers],
@@ -202,13 +199,3 @@ def settle_arguments(
         "answered_ats": [payment.updated_at for payment, _, _ in answers],
     }
     return {"merchant_id": merchant_id, "slot": slot, **unnested(columns)}
-
-
-def _metric_arguments(steps: Sequence[Step], *, latency: bool) -> dict[str, Any]:
-    """Return the arrays of ``settle_payments`` about how purchases ended, and how soon."""
-    times = [step.latency_us if latency else None for step in steps]
-    return {
-        "outcomes": [step.outcome for step in steps],
-        "latency_places": [None if us is None else place_of(us) for us in times],
-        "latencies_us": times,
-    }

@@ -33,6 +33,7 @@ async def shop(api: Api) -> Api:
         ("pm_card_declined", "EUR"),
     ):
         await api.buy(payment_method=method, currency=currency)
+    await api.paykeel.stopwatch.flush()
     return api
 
 

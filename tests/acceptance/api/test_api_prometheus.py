@@ -54,6 +54,7 @@ async def scrape(api: Api, secret: str) -> httpx.Response:
 async def test_it_says_what_was_bought(scraped: Api) -> None:
     for method in ("pm_ok", "pm_ok", "pm_insufficient_funds"):
         await scraped.buy(payment_method=method)
+    await scraped.paykeel.stopwatch.flush()
     found = parsed(await scrape(scraped, TOKEN))
     assert found["paykeel_purchases_opened_total"] == 3
     assert found["paykeel_merchants_omitted"] == 0
