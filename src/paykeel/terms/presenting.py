@@ -77,7 +77,7 @@ class Presenter:
             )
         items = await self._items(merchant_id, standings[:ITEMS_MAX], asked.locales)
         said = _wording(asked.locales, items)
-        presentation_id, nonce = new_id(), secrets.token_urlsafe(NONCE_BYTES)
+        presentation_id, nonce = new_id(), new_nonce()
         row = await self._database.fetchrow(
             SQL["add_presentation"],
             merchant_id=merchant_id,
@@ -202,6 +202,20 @@ class Presenter:
             version_id: _Languages(tuple(found), authoritative[version_id])
             for version_id, found in locales.items()
         }
+
+
+def new_nonce() -> str:
+    """Return 43 characters of base64url that say nothing and that nobody can guess.
+
+    None begins with a hyphen, or a command line would take the nonce for an option.
+
+    >>> len(new_nonce())
+    43
+    """
+    while True:
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        if not nonce.startswith("-"):
+            return nonce
 
 
 def nonce_sha256(nonce: str) -> bytes:
