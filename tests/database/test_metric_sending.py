@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -183,6 +184,38 @@ async def test_no_more_is_dropped_than_was_there(
     sink = Told(Delivered(10**6, "many"), Delivered(-5))
     state = await fed(paykeel, owner, sink, plan)
     assert (state.failures, state.datums_dropped) == (0, len(sink.sent[0]))
+
+
+class Gated(Told):
+    """A sink that tells when a batch comes, and answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came, self.let = asyncio.Event(), asyncio.Event()
+
+    async def send(self, datums: Sequence[Datum], now: datetime) -> Delivery:
+        self.came.set()
+        await self.let.wait()
+        return await super().send(datums, now)
+
+
+async def test_who_stops_while_a_batch_is_sent_books_it_first(
+    paykeel: Paykeel, merchant: Merchant, owner: asyncpg.Connection, plan: Plan
+) -> None:
+    await put_minute(owner, merchant.merchant_id, minutes_ago(30), count=7)
+    sink = Gated()
+    feeding = asyncio.create_task(Feed(paykeel.database, sink, plan).run_once())
+    await sink.came.wait()
+    feeding.cancel()
+    await asyncio.sleep(0)
+    sink.let.set()
+    with pytest.raises(asyncio.CancelledError):
+        await feeding
+    (sent,) = sink.sent
+    (state,) = await paykeel.metric_sinks.states()
+    assert (state.datums_sent, state.batches_uncertain) == (len(sent), 0)
+    await fed(paykeel, owner, sink, plan)
+    assert sent not in sink.sent[1:]
 
 
 async def test_no_purchase_waits_while_a_sink_catches_up(

@@ -3,11 +3,14 @@
 While a batch is sent no connection is held. One that was being sent when its process ended may have
 arrived or not: a sink that can be read is asked, and of one that cannot, the batch is sent again
 and marked as uncertain. Whatever goes wrong after a batch was claimed is booked as a failure, so
-that pauses grow and people are told; nothing is sent in an endless loop.
+that pauses grow and people are told; nothing is sent in an endless loop. A worker that is told to
+stop ends after what became of its batch is booked, at most a sink's timeout later, so that a
+restart sends nothing twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,7 +76,14 @@ class Sender:
         )
         if row is None:
             return False
-        batch = _read_batch(row)
+        settling = asyncio.create_task(self._settle_or_put_off(_read_batch(row)))
+        try:
+            return await asyncio.shield(settling)
+        except asyncio.CancelledError:
+            await asyncio.wait([settling])
+            raise
+
+    async def _settle_or_put_off(self, batch: _Batch) -> bool:
         try:
             return await self._settle(batch)
         except Exception as error:  # noqa: BLE001 - booked, and so not repeated at once
