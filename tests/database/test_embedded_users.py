@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import stat
 import subprocess
@@ -51,6 +52,15 @@ print(server.bin_dir)
 server.release()
 """
 
+#: Asks for the server's user as soon as it is told to.
+_ASKING = """
+import sys
+from paykeel.db.embedded_host import find_account
+print("ready", flush=True)
+sys.stdin.readline()
+print(find_account(sys.argv[1]).uid)
+"""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -88,6 +98,31 @@ def test_root_gives_the_server_a_user_and_groups_of_its_own(folder: Path) -> Non
         assert mode(folder / "a" / "b" / "pg") == 0o700
     finally:
         server.release()
+
+
+@needs_root
+def test_processes_that_start_at_once_make_one_user() -> None:
+    user = f"pk-test-{secrets.token_hex(4)}"
+    command = [sys.executable, "-c", _ASKING, user]
+    asking = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    try:
+        for process in asking:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in asking:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = {process.communicate(timeout=100)[0] for process in asking}
+        assert told == {f"{pwd.getpwnam(user).pw_uid}\n"}
+    finally:
+        for process in asking:
+            process.kill()
+            process.wait()
+        subprocess.run(["userdel", user], check=False)
 
 
 @needs_root

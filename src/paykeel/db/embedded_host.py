@@ -39,6 +39,9 @@ _LOG = logging.getLogger(__name__)
 
 #: The user that PostgreSQL runs as when Paykeel runs as root, which PostgreSQL itself refuses.
 SERVER_USER = "pgserver"
+#: Held by root while it makes that user; only root may write in this folder.
+_USER_LOCK = Path("/run/paykeel-useradd.lock")
+_USER_MS_MAX = 60_000
 #: A socket's path has 104 bytes on macOS and 108 on Linux, the closing zero included.
 SOCKET_PATH_BYTES_MAX = 103
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -78,42 +81,53 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
-def find_account() -> Account:
-    """Return who the server is to run as: ourselves, or for root the user ``pgserver``.
+def find_account(user: str = SERVER_USER) -> Account:
+    """Return who the server is to run as: ourselves, or for root another user, made if need be.
 
     Raises:
         Misconfigured: ``embedded_user_missing``: that user does not exist and cannot be made.
+        DatabaseUnavailable: ``embedded_start_timeout``: another process has been making it for a
+            minute.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), other=False)
-    try:
-        entry = pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        entry = _create_user()
+    entry = _look_up(user) or _create_user(user)
     return Account(entry.pw_uid, entry.pw_gid, other=True)
 
 
-def _create_user() -> pwd.struct_passwd:
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/"]
-    command += ["--shell", "/usr/sbin/nologin", SERVER_USER]
+def _look_up(user: str) -> pwd.struct_passwd | None:
     try:
-        # A system user: systemd takes the shared memory of an ordinary one away at logout.
-        made = subprocess.run(  # noqa: S603 - fixed words
-            command, capture_output=True, text=True, check=False
-        )
-        problem = made.stderr.strip()
-    except FileNotFoundError:
-        problem = "there is no program useradd here"
-    try:
-        # Asked again rather than trusting the exit code: another process may have been faster.
-        return pwd.getpwnam(SERVER_USER)
+        return pwd.getpwnam(user)
     except KeyError:
+        return None
+
+
+def _create_user(user: str) -> pwd.struct_passwd:
+    # A system user: systemd takes the shared memory of an ordinary one away at logout.
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/"]
+    command += ["--shell", "/usr/sbin/nologin", user]
+    problem = ""
+    try:
+        # One process at a time: of two that find no such user, the second useradd would give it
+        # another number, and files and a server of the first would belong to nobody.
+        with locked(_USER_LOCK, Deadline(_USER_MS_MAX)):
+            if _look_up(user) is None:
+                made = subprocess.run(  # noqa: S603 - fixed words
+                    command, capture_output=True, text=True, check=False
+                )
+                problem = made.stderr.strip()
+    except OSError as error:
+        problem = str(error)
+    # Asked again rather than trusting the exit code.
+    entry = _look_up(user)
+    if entry is None:
         raise Misconfigured(
-            f"PostgreSQL refuses to run as root, and its user '{SERVER_USER}' could not be made: "
+            f"PostgreSQL refuses to run as root, and its user '{user}' could not be made: "
             f"{problem}. Make that system user yourself, run Paykeel as an ordinary user, or set "
             "PAYKEEL_DATABASE_URL to use a server of your own.",
             code="embedded_user_missing",
-        ) from None
+        )
+    return entry
 
 
 def prepare_folder(folder: Path, account: Account) -> None:
